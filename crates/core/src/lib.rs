@@ -1,0 +1,9 @@
+//! The pure ledger: events in, attendance answers out, `now` as an argument.
+//!
+//! Nothing here reads a clock, draws a random number, waits, or touches a file or a socket; the crate's
+//! dependencies offer no way to. Every answer is a function of the set of events and of `now`.
+
+pub mod codec;
+pub mod event;
+pub mod id;
+pub mod time;

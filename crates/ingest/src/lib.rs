@@ -1,0 +1,1 @@
+//! Translation of deliveries into events.
