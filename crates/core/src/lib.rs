@@ -5,5 +5,7 @@
 
 pub mod codec;
 pub mod event;
+pub mod fold;
 pub mod id;
+pub mod roster;
 pub mod time;

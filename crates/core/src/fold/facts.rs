@@ -1,0 +1,472 @@
+//! What the events of one stream say, before `now` comes in: who did what when, and who held which slot.
+
+use super::sitting::DEFAULT_KEEP_ALIVE;
+use super::slot::{self, SlotFacts};
+use crate::event::{Body, Content, Event, Identity, Leave, Leaver, PeerInfo, Present, Roll};
+use crate::id::{App, Parent, Stream, StreamKind};
+use crate::roster::ParentId;
+use crate::time::{SECOND, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// The place of a peer in [`Facts::peers`].
+pub type PeerIx = u32;
+
+/// What a new event is beside those that are known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Not known yet.
+    New,
+    /// Known, with the same content.
+    Duplicate,
+    /// Its identity is known with other content.
+    Conflict,
+}
+
+/// The events of one stream in the order that the fold wants them, beside the life-cycles of its sources.
+#[derive(Debug)]
+pub struct Facts {
+    pub(crate) app: App,
+    pub(crate) stream: Stream,
+    pub(crate) events: Vec<Event>,
+    identities: HashMap<Identity, Content>,
+    pub(crate) peers: Vec<PeerFacts>,
+    peer_ix: HashMap<Uuid, PeerIx>,
+    /// In a meeting: the ids that its events yield, each with the event and, of a roster's entry, the peer.
+    derived: HashMap<Uuid, (u32, Option<PeerIx>)>,
+    pub(crate) slots: Vec<SlotFacts>,
+    slot_ix: BTreeMap<(Box<str>, Box<str>), u32>,
+    /// Whose each leave by slot is.
+    leavers: HashMap<u32, PeerIx>,
+    /// The times of the explicit ends.
+    pub(crate) ends: BTreeSet<Timestamp>,
+    /// By source, in order of time.
+    rosters: BTreeMap<Box<str>, Vec<RosterFact>>,
+    /// By source, in order of time; every source that reported here has its line.
+    lives: BTreeMap<Box<str>, BTreeSet<(Timestamp, Life)>>,
+    /// Slots whose course new events may have changed.
+    stale: BTreeSet<u32>,
+    /// What new events may have changed since it was last asked for.
+    changes: Changes,
+    /// The earliest event that tells a keep-alive: its time, source and id, and the seconds.
+    keep_alive: Option<((Timestamp, Box<str>, Box<str>), u16)>,
+}
+
+/// What new events may have changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changes {
+    /// These peers.
+    pub(crate) peers: BTreeSet<PeerIx>,
+    /// The sessions of a meeting from this time on, whatever its peers.
+    pub(crate) from: Timestamp,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self { peers: BTreeSet::new(), from: Timestamp::from_micros(i64::MAX) }
+    }
+}
+
+/// A start or a stop of a source. Stops come first, as in the order in which evidence is named.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Life {
+    Stopped,
+    Started,
+}
+
+/// One roster as evidence.
+#[derive(Debug)]
+pub(crate) struct RosterFact {
+    pub(crate) time: Timestamp,
+    pub(crate) tolerance: i64,
+    /// Ascending.
+    pub(crate) has: Vec<PeerIx>,
+}
+
+/// One peer's events.
+#[derive(Debug)]
+pub(crate) struct PeerFacts {
+    pub(crate) id: Uuid,
+    /// In the order of rule 4.1, but for the choice by state at one time.
+    pub(crate) entries: Vec<Entry>,
+    /// The slots that the peer ever took.
+    pub(crate) slots: Vec<u32>,
+    /// When others took a slot from the peer.
+    pub(crate) displaced: Vec<Displaced>,
+}
+
+/// What one event says of one peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Entry {
+    /// The event's time; of a leave whose `joined_at` is later, that.
+    pub(crate) time: Timestamp,
+    /// The event's place in [`Facts::events`].
+    pub(crate) event: u32,
+    pub(crate) act: Act,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Act {
+    /// The entry of a roster at this position.
+    Present(u32),
+    Created,
+    Joined,
+    Left,
+    /// A leave that named only this slot.
+    LeftSlot(u32),
+}
+
+/// Another peer took the slot at `at`; `taken_by` is the displaced peer's last entry that took it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Displaced {
+    pub(crate) slot: u32,
+    pub(crate) at: Timestamp,
+    pub(crate) taken_by: Entry,
+}
+
+impl Facts {
+    /// No events yet.
+    #[must_use]
+    pub fn new(app: App, stream: Stream) -> Self {
+        Self {
+            app,
+            stream,
+            events: Vec::new(),
+            identities: HashMap::new(),
+            peers: Vec::new(),
+            peer_ix: HashMap::new(),
+            derived: HashMap::new(),
+            slots: Vec::new(),
+            slot_ix: BTreeMap::new(),
+            leavers: HashMap::new(),
+            ends: BTreeSet::new(),
+            rosters: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            changes: Changes::default(),
+            keep_alive: None,
+        }
+    }
+
+    /// The app that the stream belongs to.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The stream.
+    #[must_use]
+    pub fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// The events in the order in which they were taken.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Whether an event is new, known, or in conflict with what is known.
+    #[must_use]
+    pub fn judge(&self, event: &Event) -> Verdict {
+        match self.identities.get(&event.identity()) {
+            None => Verdict::New,
+            Some(content) if *content == event.content() => Verdict::Duplicate,
+            Some(_) => Verdict::Conflict,
+        }
+    }
+
+    /// The sources that reported here: their life-cycles belong to the evidence.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.lives.keys().map(AsRef::as_ref)
+    }
+
+    /// Takes an event of this stream, if it is new. Events of other streams, and life-cycles, change nothing here.
+    pub fn take(&mut self, event: Event) {
+        if self.app.stream_of(&event) != self.stream || self.judge(&event) != Verdict::New {
+            return;
+        }
+        self.identities.insert(event.identity(), event.content());
+        if self.stream.kind != StreamKind::Source {
+            let at = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
+            self.lives.entry(event.source.clone()).or_default();
+            self.index(&event, at);
+            self.note_keep_alive(&event);
+            self.derive(&event, at);
+        }
+        self.events.push(event);
+    }
+
+    /// Takes a start or stop of one of this stream's sources; anything else changes nothing.
+    pub fn take_life(&mut self, event: &Event) {
+        let life = match event.body {
+            Body::SourceStarted => Life::Started,
+            Body::SourceStopped => Life::Stopped,
+            _ => return,
+        };
+        if self.lives.get_mut(&event.source).is_some_and(|known| known.insert((event.time, life))) {
+            let of_source = (0..).zip(&self.slots).filter(|(_, slot)| slot.source == event.source);
+            self.stale.extend(of_source.map(|(ix, _)| ix));
+            self.touch_all();
+        }
+    }
+
+    /// What changed since this was last called.
+    pub fn take_changes(&mut self) -> Changes {
+        for slot in std::mem::take(&mut self.stale) {
+            self.follow_slot(slot);
+        }
+        self.put_in_order();
+        std::mem::take(&mut self.changes)
+    }
+
+    /// How long the stream's sessions outlive their last peer, in microseconds: as the earliest event says that says so.
+    #[must_use]
+    pub fn keep_alive(&self) -> i64 {
+        i64::from(self.keep_alive.as_ref().map_or(DEFAULT_KEEP_ALIVE, |(_, seconds)| *seconds)) * SECOND
+    }
+
+    /// The id that a parent's name leads to.
+    pub(crate) fn parent_id(&self, parent: &Parent) -> ParentId {
+        match parent {
+            Parent::Session(name) => ParentId::Session(self.app.session(name)),
+            Parent::Meeting(name) => ParentId::Meeting(self.app.meeting(name)),
+        }
+    }
+
+    /// The peer of this id.
+    #[must_use]
+    pub fn peer(&self, id: Uuid) -> Option<PeerIx> {
+        self.peer_ix.get(&id).copied()
+    }
+
+    /// The event of a meeting that yields an id, and the peer where the event is a roster and the id is that of one entry.
+    pub(crate) fn derived(&self, id: Uuid) -> Option<(u32, Option<PeerIx>)> {
+        self.derived.get(&id).copied()
+    }
+
+    /// The peers that an event is about: one, or those of a roster; none where it is about the session.
+    pub(crate) fn subjects(&self, event: u32) -> Vec<PeerIx> {
+        let named = |info: &PeerInfo| self.peer(self.app.peer(self.stream.id, &info.name));
+        match &self.events[event as usize].body {
+            Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _) => {
+                named(info).into_iter().collect()
+            }
+            Body::PeerLeft(_, Leaver::Slot(_), _) => self.leavers.get(&event).copied().into_iter().collect(),
+            Body::SessionRoster(_, roll) => roll.present.iter().filter_map(|present| named(&present.peer)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The public id of an entry's event.
+    pub(crate) fn event_id(&self, peer: PeerIx, entry: Entry) -> Uuid {
+        let event = self.event_of(entry);
+        let of_entry = matches!(entry.act, Act::Present(_)).then(|| self.peers[peer as usize].id);
+        self.app.event(self.stream.id, &event.source, &event.id, of_entry)
+    }
+
+    pub(crate) fn lives_of(&self, source: &str) -> impl Iterator<Item = (Timestamp, Life)> {
+        self.lives.get(source).into_iter().flatten().copied()
+    }
+
+    /// The first start or stop of a source after a time.
+    pub(crate) fn life_after(&self, source: &str, after: Timestamp) -> Option<(Timestamp, Life)> {
+        let from = (Timestamp::from_micros(after.micros().saturating_add(1)), Life::Stopped);
+        self.lives.get(source)?.range(from..).next().copied()
+    }
+
+    /// A source's rosters later than a time, in order of time.
+    pub(crate) fn rosters_after(&self, source: &str, after: Timestamp) -> &[RosterFact] {
+        let all = self.rosters.get(source).map_or(&[][..], Vec::as_slice);
+        &all[all.partition_point(|r| r.time <= after)..]
+    }
+
+    pub(crate) fn event_of(&self, entry: Entry) -> &Event {
+        &self.events[entry.event as usize]
+    }
+
+    /// What an entry's event tells of the peer; a leave by slot tells nothing.
+    pub(crate) fn info(&self, entry: Entry) -> Option<&PeerInfo> {
+        match (&self.event_of(entry).body, entry.act) {
+            (Body::SessionRoster(_, roll), Act::Present(at)) => roll.present.get(at as usize).map(|p| &p.peer),
+            (Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _), _) => Some(info),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn leave(&self, entry: Entry) -> Leave {
+        match &self.event_of(entry).body {
+            Body::PeerLeft(_, _, leave) => leave.clone(),
+            _ => Leave::default(),
+        }
+    }
+
+    pub(crate) fn roll(&self, entry: Entry) -> Option<(&Roll, &Present)> {
+        match (&self.event_of(entry).body, entry.act) {
+            (Body::SessionRoster(_, roll), Act::Present(at)) => Some((roll, roll.present.get(at as usize)?)),
+            _ => None,
+        }
+    }
+
+    /// Rule 4.1 at one time: rosters first, then by source and id; the choice by state is made where the state is known.
+    pub(crate) fn order(&self, entry: Entry) -> (Timestamp, bool, &str, &str) {
+        let event = self.event_of(entry);
+        (entry.time, !matches!(entry.act, Act::Present(_)), &event.source, &event.id)
+    }
+
+    /// Events by the engine's own time, as descriptive fields and peer events are ordered.
+    pub(crate) fn told(&self, entry: Entry) -> (Timestamp, &str, &str) {
+        let event = self.event_of(entry);
+        (event.time, &event.source, &event.id)
+    }
+
+    fn touch_all(&mut self) {
+        self.changes.peers.extend(0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX));
+    }
+
+    fn index(&mut self, event: &Event, at: u32) {
+        match &event.body {
+            Body::PeerCreated(_, info) => self.enter(event, at, info, event.time, Act::Created),
+            Body::PeerJoined(_, info) => self.enter(event, at, info, event.time, Act::Joined),
+            Body::PeerLeft(_, Leaver::Peer(info), leave) => self.enter(event, at, info, taken_at(event.time, leave), Act::Left),
+            Body::PeerLeft(_, Leaver::Slot(slot), leave) => {
+                let ix = self.slot(&event.source, slot);
+                self.slots[ix as usize].leaves.push(Entry { time: taken_at(event.time, leave), event: at, act: Act::LeftSlot(ix) });
+                self.stale.insert(ix);
+            }
+            Body::SessionStarted(_) | Body::SourceStarted | Body::SourceStopped => {}
+            Body::SessionEnded(..) => {
+                if self.ends.insert(event.time) {
+                    self.changes.from = self.changes.from.min(event.time);
+                    self.touch_all();
+                }
+            }
+            Body::SessionRoster(_, roll) => self.index_roster(event, at, roll),
+        }
+    }
+
+    /// Notes the ids that an event of a meeting yields (rule 4.6).
+    fn derive(&mut self, event: &Event, at: u32) {
+        if self.stream.kind == StreamKind::Meeting {
+            for (id, peer) in ids_of(&self.app, self.stream, event) {
+                self.derived.insert(id, (at, peer.and_then(|p| self.peer(p))));
+            }
+        }
+    }
+
+    fn note_keep_alive(&mut self, event: &Event) {
+        if let Some(seconds) = event.place().and_then(|place| place.keep_alive_seconds) {
+            let told = (event.time, event.source.clone(), event.id.clone());
+            if self.keep_alive.as_ref().is_none_or(|(known, _)| told < *known) {
+                self.keep_alive = Some((told, seconds));
+                self.changes.from = Timestamp::from_micros(i64::MIN);
+            }
+        }
+    }
+
+    fn index_roster(&mut self, event: &Event, at: u32, roll: &Roll) {
+        let mut has = BTreeSet::new();
+        for (position, present) in (0u32..).zip(&roll.present) {
+            let peer = self.peer_named(&present.peer);
+            if has.insert(peer) {
+                self.enter(event, at, &present.peer, event.time, Act::Present(position));
+            }
+        }
+        let fact = RosterFact { time: event.time, tolerance: roll.tolerance, has: has.into_iter().collect() };
+        let of_source = self.rosters.entry(event.source.clone()).or_default();
+        of_source.insert(of_source.partition_point(|r| r.time <= fact.time), fact);
+        self.touch_all();
+    }
+
+    fn enter(&mut self, event: &Event, at: u32, info: &PeerInfo, time: Timestamp, act: Act) {
+        let peer = self.peer_named(info);
+        self.changes.peers.insert(peer);
+        let entry = Entry { time, event: at, act };
+        self.peers[peer as usize].entries.push(entry);
+        if let (Some(slot), Act::Joined | Act::Present(_)) = (&info.slot, act) {
+            let ix = self.slot(&event.source, slot);
+            self.slots[ix as usize].takes.push((entry, peer));
+            if !self.peers[peer as usize].slots.contains(&ix) {
+                self.peers[peer as usize].slots.push(ix);
+            }
+        }
+        self.stale.extend(&self.peers[peer as usize].slots);
+    }
+
+    fn peer_named(&mut self, info: &PeerInfo) -> PeerIx {
+        let id = self.app.peer(self.stream.id, &info.name);
+        self.peer_of_id(id)
+    }
+
+    fn peer_of_id(&mut self, id: Uuid) -> PeerIx {
+        *self.peer_ix.entry(id).or_insert_with(|| {
+            self.peers.push(PeerFacts { id, entries: Vec::new(), slots: Vec::new(), displaced: Vec::new() });
+            u32::try_from(self.peers.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn slot(&mut self, source: &str, slot: &str) -> u32 {
+        *self.slot_ix.entry((source.into(), slot.into())).or_insert_with(|| {
+            self.slots.push(SlotFacts::new(source.into()));
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn put_in_order(&mut self) {
+        for &peer in &self.changes.peers {
+            let mut entries = std::mem::take(&mut self.peers[peer as usize].entries);
+            if !entries.is_sorted_by_key(|e| self.order(*e)) {
+                entries.sort_by(|a, b| self.order(*a).cmp(&self.order(*b)));
+            }
+            self.peers[peer as usize].entries = entries;
+        }
+    }
+
+    fn follow_slot(&mut self, ix: u32) {
+        for peer in std::mem::take(&mut self.slots[ix as usize].affected) {
+            self.peers[peer as usize].entries.retain(|e| e.act != Act::LeftSlot(ix));
+            self.peers[peer as usize].displaced.retain(|d| d.slot != ix);
+            self.changes.peers.insert(peer);
+        }
+        let course = slot::follow(self, ix);
+        let mut affected = BTreeSet::new();
+        for (leave, holder) in course.leaves {
+            let peer = holder.unwrap_or_else(|| {
+                let id = self.app.peer_by_key(self.stream.id, &self.key_of_stray(leave));
+                self.peer_of_id(id)
+            });
+            self.peers[peer as usize].entries.push(leave);
+            self.leavers.insert(leave.event, peer);
+            affected.insert(peer);
+        }
+        for (peer, displaced) in course.displaced {
+            self.peers[peer as usize].displaced.push(displaced);
+            affected.insert(peer);
+        }
+        self.changes.peers.extend(&affected);
+        self.slots[ix as usize].affected = affected;
+    }
+
+    /// The key of the peer that a leave on a free slot is.
+    fn key_of_stray(&self, leave: Entry) -> String {
+        let event = self.event_of(leave);
+        format!("event:{}:{}", event.source, event.id)
+    }
+}
+
+/// A leave that says that its peer joined later than it left comes from a clock of whole seconds.
+fn taken_at(time: Timestamp, leave: &Leave) -> Timestamp {
+    leave.joined_at.map_or(time, |joined| joined.max(time))
+}
+
+/// The ids that an event of a meeting yields (rule 4.6): its own, and of a roster one more for each entry, with that entry's peer.
+pub fn ids_of(app: &App, meeting: Stream, event: &Event) -> Vec<(Uuid, Option<Uuid>)> {
+    let mut ids = vec![(app.event(meeting.id, &event.source, &event.id, None), None)];
+    if let Body::SessionRoster(_, roll) = &event.body {
+        ids.extend(roll.present.iter().map(|present| {
+            let peer = app.peer(meeting.id, &present.peer.name);
+            (app.event(meeting.id, &event.source, &event.id, Some(peer)), Some(peer))
+        }));
+    }
+    ids
+}

@@ -1,0 +1,17 @@
+//! The fold: events of a stream in, sessions with their peers and stays out.
+//!
+//! [`Facts`] holds what the events say by themselves; [`Reading`] is what they say at one `now`. Both are kept up to date
+//! by redoing only what an event touches, and both are the same whatever the order in which the events came.
+
+mod facts;
+mod peer;
+mod reading;
+mod sitting;
+mod slot;
+mod stay;
+mod telling;
+
+pub use facts::{Changes, Facts, PeerIx, Verdict, ids_of};
+pub use reading::{Reading, Resolved, SittingIx};
+pub use sitting::{DEFAULT_KEEP_ALIVE, Sitting};
+pub use stay::{Anomaly, AnomalyKind, Attendance, ClosedBy, MAX_STAY, Stay, Validity};

@@ -1,0 +1,95 @@
+//! Sittings: the sessions that a stream holds. A named session's stream holds one; a meeting's as many as rule 4.6 finds in its stays.
+
+use super::facts::{Facts, PeerIx};
+use super::stay::Stay;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// How long a session outlives its last peer where no event says it: 60 seconds.
+pub const DEFAULT_KEEP_ALIVE: u16 = 60;
+
+/// One session of a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sitting {
+    /// The session's id.
+    pub id: Uuid,
+    /// The start of its first stay; of a named session the beginning of time, as all that is in its stream belongs to it.
+    pub begun: Timestamp,
+    /// Its explicit end.
+    pub ended: Option<Timestamp>,
+}
+
+/// The stays of a meeting's people, by start; a stay's key is its start, its peer and its place among that peer's stays.
+pub(crate) type Timeline = BTreeMap<(Timestamp, PeerIx, u32), Stay>;
+
+/// Cuts a meeting's timeline into sittings, from the start of one that is known (or from the beginning).
+///
+/// `opener` tells the id that a stay's opening event yields, with what breaks ties between stays of one start.
+pub(crate) fn cut<'a, K: Ord>(
+    facts: &'a Facts,
+    timeline: &Timeline,
+    from: Timestamp,
+    opener: impl Fn(PeerIx, u32) -> (K, Uuid),
+) -> Vec<Sitting>
+where
+    K: 'a,
+{
+    let mut cut = Cut {
+        keep_alive: facts.keep_alive(),
+        ends: facts.ends.range(from..).copied().collect(),
+        next_end: 0,
+        last_out: None,
+        sittings: Vec::new(),
+    };
+    let mut first: Option<K> = None;
+    for (&(start, peer, ix), stay) in timeline.range((from, 0, 0)..) {
+        cut.ends_until(start);
+        if cut.in_progress_at(start) {
+            let last = cut.sittings.last_mut().filter(|sitting| sitting.begun == start);
+            if let (Some(sitting), Some(key)) = (last, &mut first) {
+                let (other, id) = opener(peer, ix);
+                if other < *key {
+                    (*key, sitting.id) = (other, id);
+                }
+            }
+            cut.last_out = cut.last_out.zip(stay.out).map(|(a, b)| a.max(b));
+        } else {
+            let (key, id) = opener(peer, ix);
+            first = Some(key);
+            cut.sittings.push(Sitting { id, begun: start, ended: None });
+            cut.last_out = stay.out;
+        }
+    }
+    cut.ends_until(Timestamp::from_micros(i64::MAX));
+    cut.sittings
+}
+
+struct Cut {
+    keep_alive: i64,
+    ends: Vec<Timestamp>,
+    next_end: usize,
+    /// When the last of the newest sitting went; none while someone is in.
+    last_out: Option<Timestamp>,
+    sittings: Vec<Sitting>,
+}
+
+impl Cut {
+    /// Whether the newest sitting neither was ended nor has been empty for keep-alive.
+    fn in_progress_at(&self, at: Timestamp) -> bool {
+        let open = self.sittings.last().is_some_and(|sitting| sitting.ended.is_none());
+        open && self.last_out.is_none_or(|out| at < out.plus(self.keep_alive))
+    }
+
+    /// Lets the explicit ends up to a time end what is in progress then; stays that start at that time come after them.
+    fn ends_until(&mut self, until: Timestamp) {
+        while let Some(&at) = self.ends.get(self.next_end).filter(|&&at| at <= until) {
+            self.next_end += 1;
+            if self.in_progress_at(at)
+                && let Some(sitting) = self.sittings.last_mut().filter(|sitting| sitting.begun < at)
+            {
+                sitting.ended = Some(at);
+            }
+        }
+    }
+}

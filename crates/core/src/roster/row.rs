@@ -1,0 +1,158 @@
+//! A row of the participants list (rule 4.8): one peer in one session, or in the consolidated view one person.
+
+use crate::fold::{Anomaly, Facts, PeerIx, Reading, SittingIx, Stay};
+use crate::id::Stream;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A row, with all that the details of an answer may ask for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The session of the peer that the row is named after.
+    pub session: Uuid,
+    /// That peer's id.
+    pub id: Uuid,
+    /// The person's permanent id.
+    pub user_id: Option<Box<str>>,
+    /// The id that the product gave the person.
+    pub custom_participant_id: Option<Box<str>>,
+    /// The name shown in the call.
+    pub display_name: Option<Box<str>>,
+    /// The preset that the peer came with.
+    pub preset_name: Option<Box<str>>,
+    /// The start of the first stay.
+    pub joined_at: Timestamp,
+    /// The end of the last stay; none while in.
+    pub left_at: Option<Timestamp>,
+    /// How long in all.
+    pub length: Length,
+    /// The time of the first event.
+    pub created_at: Timestamp,
+    /// The time of the last event.
+    pub updated_at: Timestamp,
+    /// What is shown on demand.
+    pub details: Details,
+}
+
+/// A sum of stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Length {
+    /// Of someone who is gone, in microseconds.
+    Gone(i64),
+    /// Of someone who is in: `now` minus this.
+    In(Timestamp),
+}
+
+impl Length {
+    /// In microseconds at `now`; negative where someone who is in came later than `now`.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> i64 {
+        match self {
+            Self::Gone(length) => length,
+            Self::In(since) => now.since(since),
+        }
+    }
+}
+
+/// What a row shows on demand.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Details {
+    /// In order of their starts.
+    pub stays: Vec<Stay>,
+    /// By time.
+    pub anomalies: Vec<Anomaly>,
+    /// By time, source, id, session.
+    pub events: Vec<PeerEvent>,
+}
+
+/// One `peer.*` event of a row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PeerEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who reported it.
+    pub source: Box<str>,
+    /// The source's own id of it.
+    pub source_id: Box<str>,
+    /// The session that contains it.
+    pub session: Uuid,
+    /// Its public id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub peer: Uuid,
+    /// What it says.
+    pub act: PeerAct,
+    /// The peer's kind of view.
+    pub preset_view_type: Option<Box<str>>,
+}
+
+impl PeerEvent {
+    /// What the events of a row are ordered by.
+    #[must_use]
+    pub fn order(&self) -> (Timestamp, &str, &str, Uuid) {
+        (self.at, &self.source, &self.source_id, self.session)
+    }
+}
+
+/// What a peer's event says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum PeerAct {
+    /// Known, not yet in.
+    Created,
+    /// Came in.
+    Joined,
+    /// Went out.
+    Left,
+}
+
+/// The row of a peer in a session; none where the peer has no stay there or is not listed.
+pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> Option<Row> {
+    let stays = reading.stays(sitting, peer);
+    let (first, last) = (stays.first()?, stays.last()?);
+    let session = reading.sittings().get(sitting)?.id;
+    let events = facts.peer_events(reading, sitting, session, peer);
+    let told = facts.told_of(peer);
+    let (created_at, updated_at) = facts.heard_of(reading, sitting, peer).unwrap_or((first.start, first.start));
+    let gone: i64 = stays.iter().filter(|stay| stay.out.is_some()).map(|stay| stay.length(first.start)).sum();
+    Some(Row {
+        session,
+        id: facts.peer_id(peer),
+        user_id: told.user_id,
+        custom_participant_id: told.custom_participant_id,
+        display_name: told.display_name,
+        preset_name: told.preset_name,
+        joined_at: first.start,
+        left_at: last.out,
+        length: if last.out.is_some() { Length::Gone(gone) } else { Length::In(last.start.plus(-gone)) },
+        created_at,
+        updated_at,
+        details: Details { stays: stays.to_vec(), anomalies: facts.anomalies(reading, sitting, peer), events },
+    })
+}
+
+/// A session as one of the parts that a list is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The stream's facts.
+    pub facts: &'a Facts,
+    /// Their reading.
+    pub reading: &'a Reading,
+    /// Which of its sessions.
+    pub sitting: SittingIx,
+}
+
+impl Part<'_> {
+    /// The session's raw rows, in no particular order.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        let peers = self.reading.listed(self.facts, self.sitting);
+        peers.into_iter().filter_map(|peer| row(self.facts, self.reading, self.sitting, peer)).collect()
+    }
+
+    /// The stream that the session is folded from.
+    #[must_use]
+    pub fn stream(&self) -> Stream {
+        self.facts.stream()
+    }
+}

@@ -1,0 +1,146 @@
+//! What is shown of a session as a whole (rule 4.10).
+
+use super::row::Part;
+use crate::event::{Body, Event, Place};
+use crate::fold::Stay;
+use crate::id::{Parent, Stream, StreamKind};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A session at one `now`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// The session's id.
+    pub id: Uuid,
+    /// The stream that it was folded from.
+    pub stream: Stream,
+    /// Its meeting, where an event told it.
+    pub meeting: Option<Uuid>,
+    /// The meeting's title.
+    pub title: Option<Box<str>>,
+    /// What it is a breakout of.
+    pub parent: Option<ParentId>,
+    /// When it began; also shown as its creation.
+    pub started_at: Timestamp,
+    /// When it ended; none while it is live.
+    pub ended_at: Option<Timestamp>,
+    /// How many peers are in.
+    pub live_participants: u64,
+    /// The most peers at once.
+    pub max_concurrent_participants: u64,
+    /// The sum of all durations, in microseconds.
+    pub consumed: i64,
+    /// How many rows its raw list has.
+    pub participants: u64,
+    /// The time of its last event.
+    pub updated_at: Timestamp,
+    /// The latest time at which anything happened in it.
+    pub last_change_at: Timestamp,
+}
+
+/// The id of what a session is a breakout of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ParentId {
+    /// This session, or the one that this id of an unnamed session leads to.
+    Session(Uuid),
+    /// The session of this meeting that had last begun when the breakout started, else its first.
+    Meeting(Uuid),
+}
+
+impl ParentId {
+    /// The id under which breakouts are looked up.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Session(id) | Self::Meeting(id) => id,
+        }
+    }
+}
+
+impl Part<'_> {
+    /// The session as a whole at `now`.
+    #[must_use]
+    pub fn summary(&self, now: Timestamp) -> Option<Summary> {
+        let sitting = *self.reading.sittings().get(self.sitting)?;
+        let named = self.facts.stream().kind == StreamKind::Session;
+        let events = self.events();
+        let peers = self.reading.listed(self.facts, self.sitting);
+        let of_peers: Vec<&[Stay]> = peers.iter().map(|peer| self.reading.stays(self.sitting, *peer)).collect();
+        let stays = || of_peers.iter().copied().flatten();
+        let first_stay = stays().map(|stay| stay.start).min();
+        let started_at = if named { started(&events, first_stay)? } else { sitting.begun };
+        let open = stays().filter(|stay| stay.out.is_none()).count();
+        let last_out = stays().filter_map(|stay| stay.out).max();
+        let over = last_out.unwrap_or(started_at).plus(self.facts.keep_alive());
+        let ended_at = sitting.ended.or((open == 0 && now >= over).then_some(over));
+        let updated_at = events.iter().map(|e| e.time).max().unwrap_or(started_at);
+        let consumed: i128 =
+            of_peers.iter().map(|of_peer| of_peer.iter().map(|stay| i128::from(stay.length(now))).sum::<i128>().max(0)).sum();
+        Some(Summary {
+            id: sitting.id,
+            stream: self.facts.stream(),
+            meeting: if named {
+                earliest(&events, |p| p.meeting()).map(|name| self.facts.app().meeting(name))
+            } else {
+                Some(self.facts.stream().id)
+            },
+            title: earliest(&events, |p| p.meeting_title.as_ref()).cloned(),
+            parent: earliest(&events, |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent)),
+            started_at,
+            ended_at,
+            live_participants: open as u64,
+            max_concurrent_participants: peak(stays()),
+            consumed: i64::try_from(consumed).unwrap_or(i64::MAX),
+            participants: peers.len() as u64,
+            updated_at,
+            last_change_at: last_out.into_iter().chain(sitting.ended).fold(updated_at, Timestamp::max),
+        })
+    }
+
+    /// Whether nothing but a new event can change the session after `now`.
+    #[must_use]
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        let over = self.summary(now).is_some_and(|s| s.ended_at.is_some_and(|at| at <= now) && s.live_participants == 0);
+        over && self.reading.validity().until == Timestamp::from_micros(i64::MAX)
+    }
+
+    /// The events that the session contains.
+    fn events(&self) -> Vec<&Event> {
+        let all = (0..).zip(self.facts.events());
+        let contained = all.filter(|(ix, _)| {
+            self.facts.stream().kind == StreamKind::Session || self.reading.homes(self.facts, *ix).contains(&self.sitting)
+        });
+        contained.map(|(_, event)| event).collect()
+    }
+}
+
+/// When a named session began: its earliest start or stay, else its latest end, else its earliest event.
+fn started(events: &[&Event], first_stay: Option<Timestamp>) -> Option<Timestamp> {
+    let times = |wanted: fn(&Body) -> bool| events.iter().filter(move |e| wanted(&e.body)).map(|e| e.time);
+    let start = times(|body| matches!(body, Body::SessionStarted(_))).chain(first_stay).min();
+    let end = || times(|body| matches!(body, Body::SessionEnded(..))).max();
+    start.or_else(end).or_else(|| times(|_| true).min())
+}
+
+/// What the earliest event that tells something of the session tells.
+fn earliest<'a, T: 'a>(events: &[&'a Event], told: impl Fn(&'a Place) -> Option<&'a T>) -> Option<&'a T> {
+    let telling = events.iter().filter_map(|e| Some((*e, told(e.place()?)?)));
+    telling.min_by_key(|(e, _)| (e.time, &e.source, &e.id)).map(|(_, told)| told)
+}
+
+/// The most stays at once; at equal times those that end go before those that begin, and stays of no length don't count.
+fn peak<'a>(stays: impl Iterator<Item = &'a Stay>) -> u64 {
+    let mut steps = Vec::new();
+    for stay in stays.filter(|stay| stay.out != Some(stay.start)) {
+        steps.push((stay.start, true));
+        steps.extend(stay.out.map(|out| (out, false)));
+    }
+    steps.sort_unstable();
+    let (mut at_once, mut most) = (0u64, 0u64);
+    for (_, comes) in steps {
+        at_once = if comes { at_once + 1 } else { at_once.saturating_sub(1) };
+        most = most.max(at_once);
+    }
+    most
+}
