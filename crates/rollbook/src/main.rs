@@ -1,1 +1,3 @@
+//! The `rollbook` command.
+
 fn main() {}

@@ -88,6 +88,9 @@ impl Reading {
         let (event, entry_of) = facts.derived(id)?;
         let home = match entry_of {
             Some(peer) => self.home_with(facts, event, peer),
+            None if matches!(facts.events[event as usize].body, Body::SessionRoster(..)) => {
+                self.begun_by(facts.events[event as usize].time)
+            }
             None => self.homes(facts, event).first().copied(),
         };
         Some(home.map_or(Resolved::Gone, Resolved::Sitting))

@@ -1,9 +1,13 @@
 //! Rosters: the participants list of a session, in an order in which any page is a slice.
 
 mod consolidate;
+mod page;
 mod row;
+mod snapshot;
 mod summary;
 
 pub use consolidate::consolidate;
+pub use page::{Order, Page, Query, Search, Sort, fold_case};
 pub use row::{Details, Length, Part, PeerAct, PeerEvent, Row};
+pub use snapshot::{RowView, Snapshot, SnapshotError, encode};
 pub use summary::{ParentId, Summary};

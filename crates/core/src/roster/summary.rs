@@ -3,7 +3,7 @@
 use super::row::Part;
 use crate::event::{Body, Event, Place};
 use crate::fold::Stay;
-use crate::id::{Parent, Stream, StreamKind};
+use crate::id::{Stream, StreamKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

