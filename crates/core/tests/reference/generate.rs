@@ -1,0 +1,1 @@
+//! Random histories in a small world.

@@ -1,0 +1,2 @@
+//! What must hold of the reference itself, over random histories.
+mod reference;
