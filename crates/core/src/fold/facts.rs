@@ -61,6 +61,14 @@ pub struct Changes {
     pub(crate) from: Timestamp,
 }
 
+impl Changes {
+    /// Whether nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Default for Changes {
     fn default() -> Self {
         Self { peers: BTreeSet::new(), from: Timestamp::from_micros(i64::MAX) }
@@ -190,6 +198,8 @@ impl Facts {
         if self.stream.kind != StreamKind::Source {
             let at = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
             self.lives.entry(event.source.clone()).or_default();
+            // Even what changes no stay may change what is told of the session, and a reading that was never made has none.
+            self.changes.from = self.changes.from.min(event.time);
             self.index(&event, at);
             self.note_keep_alive(&event);
             self.derive(&event, at);
@@ -218,6 +228,12 @@ impl Facts {
         }
         self.put_in_order();
         std::mem::take(&mut self.changes)
+    }
+
+    /// Puts back changes that were taken and not acted upon.
+    pub fn give_back(&mut self, changes: Changes) {
+        self.changes.peers.extend(changes.peers);
+        self.changes.from = self.changes.from.min(changes.from);
     }
 
     /// How long the stream's sessions outlive their last peer, in microseconds: as the earliest event says that says so.
@@ -337,7 +353,6 @@ impl Facts {
             Body::SessionStarted(_) | Body::SourceStarted | Body::SourceStopped => {}
             Body::SessionEnded(..) => {
                 if self.ends.insert(event.time) {
-                    self.changes.from = self.changes.from.min(event.time);
                     self.touch_all();
                 }
             }
@@ -432,7 +447,7 @@ impl Facts {
         let mut affected = BTreeSet::new();
         for (leave, holder) in course.leaves {
             let peer = holder.unwrap_or_else(|| {
-                let id = self.app.peer_by_key(self.stream.id, &self.key_of_stray(leave));
+                let id = self.app.peer_by_key(self.stream.id, &self.app.stray_key(self.event_of(leave)));
                 self.peer_of_id(id)
             });
             self.peers[peer as usize].entries.push(leave);
@@ -445,12 +460,6 @@ impl Facts {
         }
         self.changes.peers.extend(&affected);
         self.slots[ix as usize].affected = affected;
-    }
-
-    /// The key of the peer that a leave on a free slot is.
-    fn key_of_stray(&self, leave: Entry) -> String {
-        let event = self.event_of(leave);
-        format!("event:{}:{}", event.source, event.id)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::row::Part;
 use crate::event::{Body, Event, Place};
-use crate::fold::Stay;
+use crate::fold::{PeerIx, Stay};
 use crate::id::{Stream, StreamKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,36 @@ impl Part<'_> {
             updated_at,
             last_change_at: last_out.into_iter().chain(sitting.ended).fold(updated_at, Timestamp::max),
         })
+    }
+
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        Some(self.reading.sittings().get(self.sitting)?.id)
+    }
+
+    /// What the session is a breakout of.
+    #[must_use]
+    pub fn parent(&self) -> Option<ParentId> {
+        earliest(&self.events(), |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent))
+    }
+
+    /// When the session began.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Timestamp> {
+        if self.facts.stream().kind == StreamKind::Meeting {
+            return Some(self.reading.sittings().get(self.sitting)?.begun);
+        }
+        let peers = self.reading.listed(self.facts, self.sitting);
+        let first_stay = peers.iter().flat_map(|peer| self.reading.stays(self.sitting, *peer)).map(|stay| stay.start).min();
+        started(&self.events(), first_stay)
+    }
+
+    /// When a peer that the session lists first joined it.
+    #[must_use]
+    pub fn joined_at(&self, peer: PeerIx) -> Option<Timestamp> {
+        let first = self.reading.stays(self.sitting, peer).first()?;
+        (!self.reading.is_robot(peer)).then_some(first.start)
     }
 
     /// Whether nothing but a new event can change the session after `now`.
