@@ -1,1 +1,3 @@
 //! Translation of deliveries into events.
+
+pub mod json;
