@@ -36,7 +36,8 @@ pub struct JanusOptions {
     /// Whether a room of one name is the same meeting on every instance. Then `destroyed` on one ends it for all.
     pub rooms_shared: bool,
     /// How many microseconds a silent client may stay unnoticed: Janus's `session_timeout` and a few seconds for its sweep.
-    /// Every leave that is not a kick may be that late, and is published with it as its uncertainty. 0 claims none.
+    /// Every leave that is not a kick may be that late, and is published with it as its uncertainty. 0 claims none. The uncertainty is
+    /// content: a delivery that is repeated across a change of this setting contradicts what was stored.
     pub silence: u32,
 }
 
