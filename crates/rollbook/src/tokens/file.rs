@@ -156,7 +156,7 @@ pub(super) fn check_ids(account: &str, app: Option<&str>) -> Result<(), rollbook
 /// Reads the tokens, lets `change` alter them, and replaces the file. One process at a time, so that of two commands at once neither
 /// undoes the other's work.
 pub(super) fn edit<T>(dir: &Path, change: impl FnOnce(&mut Vec<TokenRecord>) -> Result<T, TokensError>) -> Result<T, TokensError> {
-    fs::create_dir_all(dir).map_err(TokensError::io("can't create", dir))?;
+    make(dir).map_err(TokensError::io("can't create", dir))?;
     let lock_path = dir.join(LOCK_FILE);
     // The lock is a file of its own because the tokens file is replaced: a lock on it would be one on its former self.
     let lock = private().create(true).truncate(false).open(&lock_path).map_err(TokensError::io("can't open", &lock_path))?;
@@ -200,4 +200,12 @@ fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Like the store, which may find the folder made by us: a data folder is its owner's alone.
+fn make(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir)
 }
