@@ -1,7 +1,6 @@
 //! `rollbook export`.
 
 use super::{AppArgs, DataArgs, logging, output};
-use crate::config::{LogFormat, LogLevel};
 use crate::{export, serve};
 use anyhow::Context as _;
 use clap::Args;
@@ -33,7 +32,7 @@ Examples:
 /// Writes the app's events and tells how many there were.
 pub(super) fn run(args: ExportArgs) -> anyhow::Result<()> {
     let settings = args.data.settings()?;
-    logging::start(settings.log_level.min(LogLevel::Warn), LogFormat::Text);
+    logging::quiet();
     let app = args.app.app()?;
     // Opening makes what isn't there; a slip in the folder's name must not look like an app without events.
     anyhow::ensure!(settings.data.is_dir(), "there is no data folder {}", settings.data.display());

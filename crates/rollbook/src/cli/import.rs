@@ -1,7 +1,7 @@
 //! `rollbook import`.
 
 use super::{AppArgs, DataArgs, logging, output};
-use crate::config::{LogFormat, Settings};
+use crate::config::Settings;
 use crate::import::{self, Folder, Server, Target};
 use crate::ledger::Receipt;
 use crate::serve;
@@ -45,7 +45,7 @@ Without --server the events go into the data folder, which no server may run on 
 /// Imports each file in turn and tells what became of the events.
 pub(super) fn run(args: ImportArgs) -> anyhow::Result<()> {
     let settings = args.data.settings()?;
-    logging::start(settings.log_level.min(crate::config::LogLevel::Warn), LogFormat::Text);
+    logging::quiet();
     let app = args.app.app()?;
     let mut target: Box<dyn Target> = match (args.server, args.token) {
         (Some(server), Some(token)) => Box::new(Server::new(&server, &app, &token)?),
@@ -57,7 +57,9 @@ pub(super) fn run(args: ImportArgs) -> anyhow::Result<()> {
     match outcome {
         Ok(()) => Ok(output::line(&format!("accepted {accepted}, duplicates {duplicates}"))?),
         Err(error) => {
-            output::note(&format!("accepted {accepted}, duplicates {duplicates} before the error; these are stored, and to repeat them is harmless"));
+            output::note(&format!(
+                "accepted {accepted}, duplicates {duplicates} before the error; these are stored, and to repeat them is harmless"
+            ));
             Err(error)
         }
     }

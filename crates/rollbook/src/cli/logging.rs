@@ -19,3 +19,8 @@ pub(super) fn start(level: LogLevel, format: LogFormat) {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
+
+/// Starts the log of a command whose user waits for an answer: only what may be wrong.
+pub(super) fn quiet() {
+    start(LogLevel::Warn, LogFormat::Text);
+}

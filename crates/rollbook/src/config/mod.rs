@@ -159,7 +159,8 @@ impl Layer {
         toml::from_str(&text).map_err(|error| {
             let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
             let line = before.matches('\n').count();
-            let key = text.lines().nth(line).and_then(|line| line.split_once('=')).map_or(String::new(), |(key, _)| format!("{}: ", key.trim()));
+            let key =
+                text.lines().nth(line).and_then(|line| line.split_once('=')).map_or(String::new(), |(key, _)| format!("{}: ", key.trim()));
             ConfigError::Bad { path: path.into(), line: line + 1, key, message: error.message().to_owned() }
         })
     }

@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn sizes_as_people_write_them() {
-        let cases = [("0", 0), ("17", 17), ("17B", 17), ("1GiB", 1 << 30), ("1 gib", 1 << 30), (" 512MiB ", 512 << 20), ("2GB", 2_000_000_000)];
+        let cases =
+            [("0", 0), ("17", 17), ("17B", 17), ("1GiB", 1 << 30), ("1 gib", 1 << 30), (" 512MiB ", 512 << 20), ("2GB", 2_000_000_000)];
         for (text, bytes) in cases {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }

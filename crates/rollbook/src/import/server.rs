@@ -5,8 +5,11 @@ use crate::ledger::Receipt;
 use rollbook_core::id::App;
 use serde::Deserialize;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
+use ureq::config::ConfigBuilder;
 use ureq::http::{Response, StatusCode};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body};
 
 /// How often a batch is tried while the server is away or busy: with the pauses between, about two minutes.
@@ -41,10 +44,15 @@ impl Server {
         if !base.starts_with("http://") && !base.starts_with("https://") {
             return Err(ServerError::BadAddress(base.into()));
         }
-        let address = format!("{base}/v1/accounts/{}/apps/{}/events", path_segment(app.account()), path_segment(app.app()));
-        // A status is an answer to read, not an error. A batch is small, so a minute without its answer is a server that went away.
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).max_redirects(0);
-        Ok(Self { agent: config.build().into(), address, token: token.into() })
+        let address = events_address(base, app);
+        Ok(Self { agent: configured().build().into(), address, token: token.into() })
+    }
+
+    /// An app of a server of this process. It is asked directly, whatever proxy the environment names.
+    #[must_use]
+    pub fn local(server: SocketAddr, app: &App, token: &str) -> Self {
+        let address = events_address(&format!("http://{server}"), app);
+        Self { agent: configured().proxy(None).build().into(), address, token: token.into() }
     }
 
     /// Sends a body of `application/x-ndjson`; tries again while the server is away or busy, because repeating is harmless.
@@ -103,6 +111,15 @@ impl Server {
     }
 }
 
+/// A status is an answer to read, not an error. A batch is small, so a minute without its answer is a server that went away.
+fn configured() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).max_redirects(0)
+}
+
+fn events_address(base: &str, app: &App) -> String {
+    format!("{base}/v1/accounts/{}/apps/{}/events", path_segment(app.account()), path_segment(app.app()))
+}
+
 impl Target for Server {
     fn send(&mut self, batch: &Batch) -> Result<Receipt, SendError> {
         self.post(batch.body())
@@ -135,7 +152,7 @@ struct Told {
 }
 
 /// Any text as one segment of a path.
-pub(crate) fn path_segment(text: &str) -> String {
+pub(super) fn path_segment(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
             out.push(byte.into());

@@ -172,7 +172,9 @@ fn replace(dir: &Path, tokens: &[TokenRecord]) -> Result<(), TokensError> {
     let (path, aside) = (dir.join(TOKENS_FILE), dir.join(format!("{TOKENS_FILE}.new")));
     let failed = |what| TokensError::io(what, &path);
     // Left over by a crash, and perhaps with another mode: a file keeps the mode that it was created with.
-    fs::remove_file(&aside).or_else(|cause| if cause.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(cause) }).map_err(failed("can't write"))?;
+    fs::remove_file(&aside)
+        .or_else(|cause| if cause.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(cause) })
+        .map_err(failed("can't write"))?;
     let mut file = private().create_new(true).open(&aside).map_err(failed("can't write"))?;
     file.write_all(render(tokens)?.as_bytes()).and_then(|()| file.sync_all()).map_err(failed("can't write"))?;
     fs::rename(&aside, &path).map_err(failed("can't replace"))?;
