@@ -3,6 +3,7 @@
 //!
 //! Wire names live here and nowhere else. An endpoint is a file; what they share is how to ask ([`auth`], `params`,
 //! `body`), how to answer (`json`, `row`, `error`), and what every request passes through (`guard`).
+#![allow(unused_qualifications, reason = "the macros that document handlers qualify every type")]
 
 pub mod auth;
 mod body;
@@ -113,7 +114,7 @@ impl std::ops::Deref for Http {
 }
 
 /// Answers above this size are compressed where the client asks for it; below it a packet is a packet.
-const COMPRESS_ABOVE: u16 = 1024;
+const COMPRESS_ABOVE: u64 = 1024;
 
 /// The whole API. Whoever calls it brings the listener and decides when to stop.
 pub fn router(state: AppState) -> Router {

@@ -1,86 +1,14 @@
 //! The shapes of paths and answers, for the document only: no handler fills them, and a test holds the answers to them.
 #![expect(dead_code, reason = "read by the document's generator alone")]
 
-use std::collections::BTreeMap;
-use utoipa::openapi::response::Response;
-use utoipa::openapi::{ContentBuilder, Header, Ref, RefOr, ResponseBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::{IntoParams, IntoResponses, ToSchema};
+mod failures;
+mod paths;
 
-/// The app.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct AppPath {
-    /// The account.
-    #[param(min_length = 1, max_length = 32)]
-    account_id: String,
-    /// The app.
-    #[param(min_length = 1, max_length = 64)]
-    app_id: String,
-}
+pub(super) use failures::{ReadErrors, WriteErrors};
+pub(super) use paths::{AppPath, EnginePath, ParticipantPath, PeerPath, SessionPath};
 
-/// A session of the app.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct SessionPath {
-    /// The account.
-    #[param(min_length = 1, max_length = 32)]
-    account_id: String,
-    /// The app.
-    #[param(min_length = 1, max_length = 64)]
-    app_id: String,
-    /// The session, a UUID.
-    #[param(min_length = 1)]
-    session_id: String,
-}
-
-/// A participant of a session.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct ParticipantPath {
-    /// The account.
-    #[param(min_length = 1, max_length = 32)]
-    account_id: String,
-    /// The app.
-    #[param(min_length = 1, max_length = 64)]
-    app_id: String,
-    /// The session, a UUID.
-    #[param(min_length = 1)]
-    session_id: String,
-    /// The participant, a UUID.
-    #[param(min_length = 1)]
-    participant_id: String,
-}
-
-/// A peer of the app.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct PeerPath {
-    /// The account.
-    #[param(min_length = 1, max_length = 32)]
-    account_id: String,
-    /// The app.
-    #[param(min_length = 1, max_length = 64)]
-    app_id: String,
-    /// The peer, a UUID.
-    #[param(min_length = 1)]
-    peer_id: String,
-}
-
-/// An engine of the app.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct EnginePath {
-    /// The account.
-    #[param(min_length = 1, max_length = 32)]
-    account_id: String,
-    /// The app.
-    #[param(min_length = 1, max_length = 64)]
-    app_id: String,
-    /// The engine, such as `janus`.
-    #[param(min_length = 1)]
-    engine: String,
-}
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// The participants list.
 #[derive(ToSchema)]
@@ -134,8 +62,7 @@ pub(super) struct Paging {
 #[derive(ToSchema)]
 pub(super) struct Participant {
     /// The peer's id.
-    #[schema(format = Uuid)]
-    id: String,
+    id: Uuid,
     #[schema(required)]
     user_id: Option<String>,
     #[schema(required)]
@@ -171,8 +98,7 @@ pub(super) struct Participant {
 #[derive(ToSchema)]
 pub(super) struct Peer {
     /// The peer's id.
-    #[schema(format = Uuid)]
-    id: String,
+    id: Uuid,
     #[schema(required)]
     user_id: Option<String>,
     #[schema(required)]
@@ -182,8 +108,7 @@ pub(super) struct Peer {
     /// The preset.
     #[schema(required)]
     role: Option<String>,
-    #[schema(format = Uuid)]
-    session_id: String,
+    session_id: Uuid,
     #[schema(format = DateTime)]
     joined_at: String,
     /// Null while in.
@@ -210,17 +135,14 @@ pub(super) struct Peer {
 /// What was reported of a peer.
 #[derive(ToSchema)]
 pub(super) struct PeerEvent {
-    #[schema(format = Uuid)]
-    id: String,
-    #[schema(format = Uuid)]
-    peer_id: String,
+    id: Uuid,
+    peer_id: Uuid,
     event_name: EventName,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
     updated_at: String,
-    #[schema(format = Uuid)]
-    session_id: String,
+    session_id: Uuid,
     #[schema(required)]
     preset_view_type: Option<String>,
 }
@@ -296,18 +218,17 @@ pub(super) struct SessionAnswer {
 /// The session's own members, and the same again.
 #[derive(ToSchema)]
 pub(super) struct SessionData {
-    #[schema(inline = false)]
+    #[serde(flatten)]
+    flat: Session,
     session: Session,
 }
 
 /// One live occurrence of a meeting.
 #[derive(ToSchema)]
 pub(super) struct Session {
-    #[schema(format = Uuid)]
-    id: String,
+    id: Uuid,
     /// The meeting; the session itself where none is known.
-    #[schema(format = Uuid)]
-    associated_id: String,
+    associated_id: Uuid,
     /// The meeting's title; empty where it has none.
     meeting_display_name: String,
     r#type: SessionType,
@@ -390,55 +311,4 @@ pub(super) struct Problem {
 #[derive(ToSchema)]
 pub(super) struct Health {
     status: String,
-}
-
-/// What a reading request may get instead.
-pub(super) struct ReadErrors;
-
-/// What a writing request may get instead.
-pub(super) struct WriteErrors;
-
-type Responses = BTreeMap<String, RefOr<Response>>;
-
-impl IntoResponses for ReadErrors {
-    fn responses() -> Responses {
-        failures(&[
-            ("400", "A parameter is wrong"),
-            ("401", "No credentials, or wrong ones"),
-            ("403", "The token has not the permission"),
-            ("404", "Unknown, or not for this token"),
-            ("500", "Our fault"),
-            ("503", "Not at the moment"),
-        ])
-    }
-}
-
-impl IntoResponses for WriteErrors {
-    fn responses() -> Responses {
-        let mut responses = Self::own();
-        responses.append(&mut ReadErrors::responses());
-        responses
-    }
-}
-
-impl WriteErrors {
-    fn own() -> Responses {
-        failures(&[
-            ("408", "The body came too slowly"),
-            ("413", "The body is too large, as it came or decompressed"),
-            ("415", "The content type or encoding is not taken"),
-        ])
-    }
-}
-
-fn failures(all: &[(&str, &str)]) -> Responses {
-    let content = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Failure"))).build();
-    let header = || Header::new(ObjectBuilder::new().schema_type(Type::String));
-    let response = |(status, description): &(&str, &str)| {
-        let response = ResponseBuilder::new().description(*description).content("application/json", content());
-        let response = response.header("x-request-id", header());
-        let response = if *status == "503" { response.header("retry-after", header()) } else { response };
-        ((*status).to_owned(), RefOr::T(response.build()))
-    };
-    all.iter().map(response).collect()
 }
