@@ -3,10 +3,10 @@
 mod reference;
 
 use proptest::prelude::*;
-use reference::generate::{History, Scope, history};
-use reference::{Ask, ClosedBy, Ledger, Sort, View, World};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use reference::generate::{History, Scope, history};
+use reference::{Ask, ClosedBy, Ledger, Sort, View, World};
 use rollbook_core::event::Event;
 use rollbook_core::time::{DAY, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

@@ -78,7 +78,8 @@ impl<'a> World<'a> {
         for event in events {
             // A roster's own id; and whatever is of a peer comes below, and may say otherwise.
             let of = unnamed::of_event(&segments, event);
-            into.aliases.insert(self.app.event(stream.id, &event.source, &event.id, None), (of.map(|n| segments[n].id), stream, event.time));
+            into.aliases
+                .insert(self.app.event(stream.id, &event.source, &event.id, None), (of.map(|n| segments[n].id), stream, event.time));
             if !matches!(event.body, Body::PeerCreated(..) | Body::PeerJoined(..) | Body::PeerLeft(..)) {
                 belongs.push((of, event));
             }

@@ -311,7 +311,8 @@ impl Story {
 fn participant_line(who: String, row: &RowAnswer) -> String {
     let left = row.left_at.map(show_time).unwrap_or_default();
     let stays: Vec<String> = row.stays.iter().map(show_stay).collect();
-    let anomalies: Vec<String> = row.anomalies.iter().map(|(kind, at)| format!("{} {}", snake(&format!("{kind:?}")), show_time(*at))).collect();
+    let anomalies: Vec<String> =
+        row.anomalies.iter().map(|(kind, at)| format!("{} {}", snake(&format!("{kind:?}")), show_time(*at))).collect();
     table(&[who, show_time(row.joined_at), left, show_clock(row.duration_micros, 1), stays.join(", "), anomalies.join(", ")])
 }
 
