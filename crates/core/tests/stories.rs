@@ -51,7 +51,11 @@ fn stories_come_true() {
                     let found = story.answer(question, &*ledger);
                     if found != question.expected {
                         let place = format!("{}:{} ({who}, {how})", file.display(), question.line);
-                        wrong.push_str(&format!("\n{place}\n  expected\n{}\n  found\n{}\n", question.expected.join("\n"), found.join("\n")));
+                        wrong.push_str(&format!(
+                            "\n{place}\n  expected\n{}\n  found\n{}\n",
+                            question.expected.join("\n"),
+                            found.join("\n")
+                        ));
                     }
                 }
             }

@@ -62,7 +62,8 @@ struct Fact {
 
 /// Histories of up to `most` events and some duplicates.
 pub fn history(scope: Scope, most: usize) -> impl Strategy<Value = History> {
-    let steps = prop_oneof![3 => Just(SECOND), 3 => Just(5 * SECOND), 4 => Just(30 * SECOND), 2 => Just(7 * MINUTE), 2 => Just(8 * 60 * MINUTE)];
+    let steps =
+        prop_oneof![3 => Just(SECOND), 3 => Just(5 * SECOND), 4 => Just(30 * SECOND), 2 => Just(7 * MINUTE), 2 => Just(8 * 60 * MINUTE)];
     let meetings = if scope == Scope::All { 0u8..=2 } else { 0u8..=0 };
     // One more than there are places, and several times that: most places have no parent.
     let shape = (1u8..=3, meetings, 1u8..=3, 1u8..=5, steps, prop::array::uniform5(0u8..12), prop::bool::weighted(0.1)).prop_map(

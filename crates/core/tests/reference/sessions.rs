@@ -78,7 +78,8 @@ impl<'a> World<'a> {
         for event in events {
             // A roster's own id; and whatever is of a peer comes below, and may say otherwise.
             let of = unnamed::of_event(&segments, event);
-            into.aliases.insert(self.app.event(stream.id, &event.source, &event.id, None), (of.map(|n| segments[n].id), stream, event.time));
+            into.aliases
+                .insert(self.app.event(stream.id, &event.source, &event.id, None), (of.map(|n| segments[n].id), stream, event.time));
             if !matches!(event.body, Body::PeerCreated(..) | Body::PeerJoined(..) | Body::PeerLeft(..)) {
                 belongs.push((of, event));
             }
@@ -139,6 +140,8 @@ impl<'a> World<'a> {
         let empty_since = session.stays().filter_map(|s| s.out).max().unwrap_or(started_at);
         let empty_for_long = empty_since.plus(i64::from(session.keep_alive) * SECOND);
         let live = session.end.is_none() && (still_in || self.now < empty_for_long);
+        // READING 31: title and parent of an unnamed session are those of its own events, not its meeting's; `updated_at`, and the
+        // "earliest event" that a session without stays starts with, count robots' events too.
         SessionAnswer {
             id: session.id,
             stream: session.stream,
