@@ -101,8 +101,8 @@ impl<'a> World<'a> {
             for (id, peer) in &meeting.peers {
                 let mine = |m: &&Mention<'_>| unnamed::of_mention(&meeting, &segments, *id, m) == Some(n);
                 let mentions = peer.in_order().into_iter().filter(mine).cloned().collect();
-                let numbers = segment.stays.iter().filter(|(p, _)| p == id).map(|(_, number)| *number);
-                session.admit(*id, peer, mentions, numbers.map(|number| peer.stays[number].clone()).collect());
+                let stays = (0..peer.stays.len()).filter(|number| segment.stays.contains(&(*id, *number)));
+                session.admit(*id, peer, mentions, stays.map(|number| peer.stays[number].clone()).collect());
             }
             into.all.push(session);
         }
