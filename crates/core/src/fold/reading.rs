@@ -138,7 +138,7 @@ impl Reading {
         let opens_later = |ix: &u32| facts.told(attendance.entries[*ix as usize].0).0 >= entry.time;
         let next = || attendance.stays.iter().zip(&attendance.opened_by).find(|(_, ix)| opens_later(ix)).map(|(stay, _)| *stay);
         let by_stay = stay.map(|ix| attendance.stays[ix as usize]);
-        let stay = by_stay.or_else(|| if entry.act == Act::Created { next() } else { None });
+        let stay = by_stay.or_else(|| if entry.act == Act::Created { next() } else { None }).filter(|_| !self.is_robot(peer));
         self.begun_by(stay.map_or(facts.event_of(entry).time, |stay| stay.start))
     }
 
@@ -213,7 +213,7 @@ impl Reading {
             let event = facts.event_of(entry);
             ((&event.source, &event.id, facts.peers[peer as usize].id), facts.event_id(peer, entry))
         };
-        let again = cut(facts, &self.timeline, start, opener);
+        let again = cut(facts, &self.timeline, start, keep.checked_sub(1).map(|ix| &self.sittings[ix]), opener);
         self.sittings.truncate(keep);
         self.sittings.extend(again);
     }

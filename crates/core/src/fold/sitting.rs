@@ -23,13 +23,14 @@ pub struct Sitting {
 /// The stays of a meeting's people, by start; a stay's key is its start, its peer and its place among that peer's stays.
 pub(crate) type Timeline = BTreeMap<(Timestamp, PeerIx, u32), Stay>;
 
-/// Cuts a meeting's timeline into sittings, from the start of one that is known (or from the beginning).
+/// Cuts a meeting's timeline into sittings, from the start of one that is known (or from the beginning); `before` is the one before it.
 ///
 /// `opener` tells the id that a stay's opening event yields, with what breaks ties between stays of one start.
 pub(crate) fn cut<'a, K: Ord>(
     facts: &'a Facts,
     timeline: &Timeline,
     from: Timestamp,
+    before: Option<&Sitting>,
     opener: impl Fn(PeerIx, u32) -> (K, Uuid),
 ) -> Vec<Sitting>
 where
@@ -38,7 +39,7 @@ where
     let mut cut = Cut {
         unmet: None,
         keep_alive: facts.keep_alive(),
-        ends: facts.ends.range(from..).copied().collect(),
+        ends: facts.ends.range(from..).copied().filter(|at| before.is_none_or(|before| before.ended != Some(*at))).collect(),
         next_end: 0,
         last_out: None,
         sittings: Vec::new(),

@@ -30,6 +30,7 @@ impl Folded {
     pub fn whole(app: &App, events: &[Event], now: Timestamp) -> Self {
         let mut folded = Self::new(app, now);
         folded.take(events);
+        folded.read(now);
         folded
     }
 
