@@ -1,1 +1,29 @@
-//! Translation of deliveries into events.
+//! Translation of what is delivered into the ledger's events, and nothing else.
+//!
+//! No I/O, no clock, no look-ups: what a delivery becomes depends on its bytes and on settings alone, so that the same
+//! delivery is the same events on every node and at any time. Where an engine's leave names only a place, the event names
+//! that place (its slot), and the fold finds the holder.
+//!
+//! * [`cloudevents`]: native events, in every form of CloudEvents 1.0 over HTTP, and back into text for exports. Strict:
+//!   a bad event is refused, with the path to what is wrong.
+//! * [`engine`]: deliveries of meeting engines. Lenient: an engine can't mend what it sent and soon stops trying, so what
+//!   is no attendance is ignored, and what can't be translated is counted with its reason, for the delivery to be kept raw.
+//! * [`json`]: the strict reader below both.
+//!
+//! # Adding an engine
+//! 1. One file, `src/{engine}.rs` (with a folder of its own where it outgrows that): a table in its docs of what the
+//!    engine reports and what that becomes, a `{Engine}Options` with a `Default`, and a function from
+//!    [`engine::Delivery`] (or its body) and the options to [`engine::Translation`].
+//! 2. A variant, a name and a line in each `match` of [`engine::Engine`]. The compiler names every place.
+//! 3. A capture of a real run in `tests/fixtures/`, and a test that reads it like a story.
+//!
+//! Whoever adds one answers five questions: what makes an event's identity (the same delivery twice must give the same
+//! ids), which clock its times are of, what names a peer's one connection, what its leaves name, and what it leaves unsaid
+//! when it goes down. Signatures, where an engine has them, are checked in the same function, over the raw body, before
+//! anything is read; that is a [`engine::Refusal`] of its own.
+
+pub mod cloudevents;
+pub mod engine;
+mod fields;
+pub mod janus;
+pub mod json;

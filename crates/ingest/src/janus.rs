@@ -1,0 +1,125 @@
+//! Janus (janus-gateway): what its event handlers report, of the VideoRoom and AudioBridge plugins and of the core.
+//!
+//! | Janus reports | the ledger records |
+//! |---|---|
+//! | `joined` | a peer joined: peer key and slot as below, `id` as its custom id, `display` as its name |
+//! | VideoRoom `leaving`, AudioBridge `left` | the holder of the slot left |
+//! | `kicked` | the holder of the slot left, reason `kicked` |
+//! | AudioBridge `kicked_all` | an empty roster of the room: everyone in through this Janus is out |
+//! | `destroyed` (a room) | the end of the session in progress, reason `destroyed`: Janus reports no leave for those inside |
+//! | core `started`, `shutdown` | the source started, stopped: Janus reports no leaves when it goes down |
+//!
+//! After a kick the AudioBridge also reports `left`, once the connection is down (read in its source, commit 94408ff).
+//!
+//! Everything else is no attendance and is ignored; `unpublished`, `timeout`, `detached` and a WebRTC hangup of a VideoRoom
+//! peer least of all are leaves. Names, all of them injective:
+//!
+//! * source: `janus:{emitter}`. Without an emitter nothing is translated: two instances of one name would close each
+//!   other's people. Set `server_name` in `janus.jcfg`.
+//! * meeting key: `{emitter}/{plugin}/{room}`, or `{plugin}/{room}` where rooms are shared between instances; title: the room.
+//! * peer key: `{session_id}/{handle_id}` of the join, after `{emitter}/` where the meeting key has none. Never the
+//!   room's `id`, which Janus gives to others once it is free.
+//! * slot: `{plugin}/{room}/{id}`; leaves name nothing else.
+//! * event id: a digest of emitter, timestamp, type and event, since Janus has neither ids nor sequence numbers.
+
+mod names;
+mod room;
+
+use crate::engine::{Refusal, Translation};
+use crate::fields::{Fault, Fields};
+use crate::json::{Decimal, Item, Items, Json};
+use rollbook_core::event::{Body, Event};
+use rollbook_core::time::Timestamp;
+use std::collections::HashSet;
+
+/// What can't be seen in the deliveries themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct JanusOptions {
+    /// Whether a room of one name is the same meeting on every instance. Then `destroyed` on one ends it for all.
+    pub rooms_shared: bool,
+    /// How many microseconds a silent client may stay unnoticed: Janus's `session_timeout` and a few seconds for its sweep.
+    /// Every leave that is not a kick may be that late, and is published with it as its uncertainty. 0 claims none. The uncertainty is
+    /// content: a delivery that is repeated across a change of this setting contradicts what was stored.
+    pub silence: u32,
+}
+
+/// Translates a body: an array of events, or a single one.
+///
+/// # Errors
+/// Where the body is not JSON, to the last byte. Whatever is JSON is taken.
+pub fn translate(body: &[u8], options: JanusOptions) -> Result<Translation, Refusal> {
+    let mut translation = Translation::default();
+    let mut seen = HashSet::new();
+    for (index, item) in Items::open(body).map_err(|error| refusal(body, &error))?.enumerate() {
+        let event = match item.map_err(|error| refusal(body, &error))? {
+            Item::Sound(value) => event(&value, options).map_err(|fault| fault.to_string()),
+            Item::Defective(error) => Err(error.to_string()),
+        };
+        match event {
+            Ok(Some(event)) if seen.insert(event.id.clone()) => translation.events.push(event),
+            Ok(_) => {}
+            Err(reason) => translation.give_up(index, reason),
+        }
+    }
+    Ok(translation)
+}
+
+fn refusal(body: &[u8], error: &impl ToString) -> Refusal {
+    // The first bytes of gzip, and of zlib at the levels that Janus offers.
+    let compressed = matches!(body, [0x1f, 0x8b, ..] | [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]);
+    let hint = if compressed { " (it is compressed: set compress = false in the event handler)" } else { "" };
+    Refusal::Unreadable(error.to_string() + hint)
+}
+
+const CORE: &str = "256";
+const PLUGIN: &str = "64";
+
+/// The event that an item is, none where it is no attendance.
+fn event(item: &Json<'_>, options: JanusOptions) -> Result<Option<Event>, Fault> {
+    let envelope = Fields::of(item, "")?;
+    let kind = match envelope.get("type") {
+        Some(Json::Number(kind)) => *kind,
+        Some(other) => return Err(Fault::value("type", other, "a number")),
+        None => return Err(Fault::missing("type", "a number")),
+    };
+    match kind {
+        CORE => core(envelope),
+        PLUGIN => room::body(envelope, options),
+        _ => Ok(None),
+    }?
+    .map(|body| stamped(envelope, kind, body))
+    .transpose()
+}
+
+fn core(envelope: Fields<'_>) -> Result<Option<Body>, Fault> {
+    let status = envelope.object("event")?.and_then(|event| event.text("status").ok().flatten());
+    // Older versions have no subtype, and say the same in words.
+    Ok(match (envelope.get("subtype"), status) {
+        (Some(Json::Number("1")), _) | (None, Some("started")) => Some(Body::SourceStarted),
+        (Some(Json::Number("2")), _) | (None, Some("shutdown")) => Some(Body::SourceStopped),
+        _ => None,
+    })
+}
+
+/// The event around a body: who says so, when, and under which id.
+fn stamped(envelope: Fields<'_>, kind: &str, body: Body) -> Result<Event, Fault> {
+    let emitter = emitter(envelope)?;
+    let allowed = "microseconds since 1970, in the years 1 to 9998";
+    let written = envelope.get("timestamp").ok_or_else(|| Fault::missing("timestamp", allowed))?;
+    let time = instant(written).ok_or_else(|| Fault::value("timestamp", written, allowed))?;
+    let nothing = Json::Null;
+    let id = names::event_id(emitter, time, kind, envelope.get("event").unwrap_or(&nothing));
+    Ok(Event { source: format!("janus:{emitter}").into(), id, time, body })
+}
+
+fn emitter(envelope: Fields<'_>) -> Result<&str, Fault> {
+    let remedy = "is required: set server_name in janus.jcfg";
+    envelope.text("emitter")?.filter(|emitter| !emitter.is_empty()).ok_or_else(|| Fault::new("emitter", remedy))
+}
+
+fn instant(value: &Json<'_>) -> Option<Timestamp> {
+    let Json::Number(digits) = value else { return None };
+    let Decimal { negative, whole, integral } = Decimal::read(digits, 0);
+    let micros = i64::try_from(whole).ok().filter(|_| integral)?;
+    Some(Timestamp::from_micros(if negative { -micros } else { micros })).filter(|time| time.in_range())
+}

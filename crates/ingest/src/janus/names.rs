@@ -1,0 +1,57 @@
+//! The names that Janus's numbers and texts become. Each is injective: different things never share one.
+
+use crate::fields::{Fault, Fields};
+use crate::json::Json;
+use rollbook_core::time::Timestamp;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+
+/// Joins parts by `/`. In a part `/` and `%` are written `%2F` and `%25`, so that no part can pose as two.
+pub(super) fn joined(parts: &[&str]) -> Box<str> {
+    let escaped = |part: &&str| part.replace('%', "%25").replace('/', "%2F");
+    parts.iter().map(escaped).collect::<Vec<_>>().join("/").into()
+}
+
+/// An id as text, each digit kept. Whether a server writes numbers or texts is a setting of its own (`string_ids`): the
+/// number 5 and the text "5" are one id.
+pub(super) fn id<'j>(fields: Fields<'j>, member: &str) -> Result<Cow<'j, str>, Fault> {
+    let allowed = "a whole number or a text";
+    match fields.get(member) {
+        Some(Json::Text(text)) => Ok(Cow::Borrowed(text)),
+        Some(Json::Number(digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(Cow::Borrowed(digits)),
+        Some(other) => Err(Fault::value(member, other, allowed)),
+        None => Err(Fault::missing(member, allowed)),
+    }
+}
+
+/// A digest of what makes an event one, so that a repeated delivery gives the same id, however its members are ordered.
+pub(super) fn event_id(emitter: &str, time: Timestamp, kind: &str, event: &Json<'_>) -> Box<str> {
+    let mut canonical = String::new();
+    event.push_canonical(&mut canonical);
+    let mut hash = Sha256::new();
+    for part in [emitter, &time.micros().to_string(), kind, &canonical] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    // 128 bits: no two of an instance's events will ever meet, and every row of a page carries an id.
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn parts_stay_apart() {
+        assert_eq!(&*joined(&["janus-a", "videoroom", "r1"]), "janus-a/videoroom/r1");
+        assert_eq!(&*joined(&["a/b", "100%"]), "a%2Fb/100%25");
+    }
+
+    proptest! {
+        #[test]
+        fn different_parts_have_different_names(a in "[/%2F5a]{0,4}", b in "[/%2F5a]{0,4}", c in "[/%2F5a]{0,4}", d in "[/%2F5a]{0,4}") {
+            prop_assert_eq!(joined(&[&a, &b]) == joined(&[&c, &d]), (&a, &b) == (&c, &d));
+        }
+    }
+}
