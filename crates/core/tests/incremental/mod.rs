@@ -83,6 +83,7 @@ impl Folded {
 }
 
 fn answer(parts: &[Part<'_>], part: &Part<'_>, summary: &Summary) -> SessionAnswer {
+    let keep_alive = u16::try_from(part.facts.keep_alive() / SECOND).unwrap();
     let parent = summary.parent.and_then(|parent| {
         let found = parts.iter().find(|p| p.is_parent(parent, summary.started_at)).and_then(Part::id);
         found.or(match parent {
@@ -90,12 +91,17 @@ fn answer(parts: &[Part<'_>], part: &Part<'_>, summary: &Summary) -> SessionAnsw
             ParentId::Meeting(_) => None,
         })
     });
+    SessionAnswer { parent, keep_alive, ..shown(summary) }
+}
+
+/// A summary as the reference shows it, but for the parent and keep-alive.
+pub fn shown(summary: &Summary) -> SessionAnswer {
     SessionAnswer {
         id: summary.id,
         stream: summary.stream,
         meeting: summary.meeting,
         title: summary.title.as_deref().map(String::from),
-        parent,
+        parent: None,
         live: summary.ended_at.is_none(),
         started_at: summary.started_at,
         ended_at: summary.ended_at,
@@ -105,7 +111,7 @@ fn answer(parts: &[Part<'_>], part: &Part<'_>, summary: &Summary) -> SessionAnsw
         participants: summary.participants,
         created_at: summary.started_at,
         updated_at: summary.updated_at,
-        keep_alive: u16::try_from(part.facts.keep_alive() / SECOND).unwrap(),
+        keep_alive: 60,
     }
 }
 
@@ -169,7 +175,7 @@ fn family<'a>(parts: &[Part<'a>], root: &Part<'a>, now: Timestamp) -> Vec<Part<'
 }
 
 /// The whole list, put together from pages of three.
-fn list(roster: &Snapshot<Vec<u8>>, ask: &Ask<'_>, now: Timestamp) -> Vec<RowAnswer> {
+pub fn list<B: AsRef<[u8]>>(roster: &Snapshot<B>, ask: &Ask<'_>, now: Timestamp) -> Vec<RowAnswer> {
     let sort = if ask.sort == Sort::JoinedAt { rollbook_core::roster::Sort::JoinedAt } else { rollbook_core::roster::Sort::Duration };
     let mut query = Query { order: Order { sort, descending: ask.descending }, search: ask.search.map(Search::new), offset: 0, limit: 3 };
     let mut all = Vec::new();
