@@ -6,6 +6,7 @@ line of JSON that says where everything is, and stops when its standard input cl
 uses it, so that both languages ask the same server the same questions.
 """
 
+import atexit
 import http.client
 import http.server
 import json
@@ -51,6 +52,7 @@ class Server:
         self.log = pathlib.Path(self.data + ".log")
         self.process = None
         self.url = None
+        atexit.register(self._leave_nothing)  # an interrupted proof leaves no server behind
 
     def __enter__(self):
         return self.start()
@@ -59,8 +61,13 @@ class Server:
         try:
             self.stop()
         finally:
-            shutil.rmtree(self.data, ignore_errors=True)
-            self.log.unlink(missing_ok=True)
+            self._leave_nothing()
+
+    def _leave_nothing(self):
+        if self.process is not None:
+            self.kill()
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.log.unlink(missing_ok=True)
 
     def start(self):
         """Starts it, and returns once it says that it is ready. A second start takes the same port."""

@@ -1,5 +1,6 @@
 """A real Janus (Debian package `janus`) as a child process, and people who use its HTTP API. Standard library only."""
 
+import atexit
 import json
 import pathlib
 import shutil
@@ -35,6 +36,7 @@ class Janus:
         self.process = None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="janus-proof-"))
         self.port = _free_port()
+        atexit.register(self.close)  # an interrupted proof leaves no Janus behind
         self._write(
             "janus.jcfg",
             f"""

@@ -133,7 +133,7 @@ for (const base of ["/client/v4", ""]) {
       assert.deepEqual(await paging({ page_no: 9, per_page: 12 }), [0, { total_count: 30, start_offset: 0, end_offset: 0 }]);
       const pages = [];
       for (const page_no of [1, 2, 3]) pages.push(...(await ids(LECTURE, { page_no, per_page: 12, sort_by: "duration", sort_order: "DESC" })));
-      assert.deepEqual(pages, facts.lecture_peers.toReversed());
+      assert.deepEqual(pages, [...facts.lecture_peers].reverse());
     });
 
     test("our own parameters", async () => {
@@ -192,7 +192,7 @@ for (const base of ["/client/v4", ""]) {
       const newestFirst = [STANDUP, LECTURE, BREAKOUT, WEEKLY];
       for (const [parameters, found] of [
         [{}, newestFirst],
-        [{ sort_by: "createdAt", sort_order: "ASC" }, newestFirst.toReversed()],
+        [{ sort_by: "createdAt", sort_order: "ASC" }, [...newestFirst].reverse()],
         [{ status: "ENDED", sort_by: "minutesConsumed", sort_order: "ASC" }, [BREAKOUT, WEEKLY, LECTURE]],
         [{ status: "LIVE" }, [STANDUP]],
         [{ associated_id: WEEKLY_MEETING }, [WEEKLY]],
