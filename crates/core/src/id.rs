@@ -86,6 +86,12 @@ impl App {
         Uuid::new_v5(&self.namespace, format!("peer:{home}:{key}").as_bytes())
     }
 
+    /// The key of the peer that a leave on a free slot is (rule 4.7).
+    #[must_use]
+    pub fn stray_key(&self, leave: &Event) -> String {
+        format!("event:{}:{}", leave.source, leave.id)
+    }
+
     /// The public id of an event of a stream; `peer` where the event is a roster and the id is that of one peer's entry.
     #[must_use]
     pub fn event(&self, stream: Uuid, source: &str, id: &str, peer: Option<Uuid>) -> Uuid {

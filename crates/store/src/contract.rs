@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use uuid::Uuid;
 
@@ -18,6 +19,14 @@ pub type Vector = Vec<(Stream, Seq)>;
 pub struct Commit {
     /// One entry a stream; a stream at most once.
     pub entries: Vec<Entry>,
+}
+
+impl Commit {
+    /// Whether an entry builds on another of the same commit, which none may: no store could tell which comes first.
+    pub(crate) fn repeats_a_stream(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        !self.entries.iter().all(|entry| seen.insert(entry.stream))
+    }
 }
 
 /// One encoded batch for one stream.
@@ -152,7 +161,7 @@ pub struct SessionOrder {
 }
 
 /// A slice of the settled sessions that match.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionPage {
     /// How many match in all.
     pub total: u64,
@@ -188,17 +197,21 @@ pub enum AppendError {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends each entry's batch at `expected + 1` of its stream, with its links, and marks what the batch may change as unsettled:
-    /// a session's or meeting's stream itself; for a source's stream, every stream linked to the source that is not settled with all its
-    /// sessions' `last_change_at` before the batch's `earliest`. All of it or nothing. Returns once it is on disk (committed and synced).
+    /// a session's or meeting's stream itself; for a source's stream, every stream linked to the source (by [`LinkKind::Source`], from the
+    /// source's stream id; the commit's own links count) that is not settled with all its sessions' `last_change_at` before the batch's
+    /// `earliest`. A linked stream that was neither appended to nor settled yet has nothing to mark.
+    /// All of it or nothing. Returns once it is on disk (committed and synced).
     ///
     /// A commit without entries does nothing. Commits that wait at the same time may share one sync.
     ///
     /// # Errors
-    /// [`AppendError::Conflict`] where a stream's last sequence number is not `expected`.
+    /// [`AppendError::Conflict`] where a stream's last sequence number is not `expected`, or a stream is twice in the commit.
     async fn append(&self, app: &App, commit: Commit) -> Result<(), AppendError>;
 
     /// Reads, for each stream, the batches after the sequence number that the reader knows, and the store's time.
-    /// What was acknowledged before the call is among them. A stream without batches yields none.
+    /// What was acknowledged before the call is among them, and so is what was acknowledged before the time that it returns.
+    /// The streams come in the order asked for. A stream without batches yields none, nor does one that the reader knows past its end.
+    /// Of a commit over several of the streams, the batches that are new to the reader come all or not at all.
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError>;
 
     /// The streams that an id leads to, ascending.
@@ -212,16 +225,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// Replaces the catalog's records of `stream` by `records`, and marks it settled, if every stream of `vector` still stands at the
     /// sequence number given there; else changes nothing. `vector` has the stream itself and each source's stream that the fold read.
-    /// Returns whether it was settled.
+    /// Returns whether it was settled. Every record's `stream` is `stream`, and no two records have one id.
     async fn settle(&self, app: &App, stream: Stream, vector: &Vector, records: &[SessionRecord]) -> Result<bool, StoreError>;
 
-    /// The settled sessions that match, in order, cut to `range`. Sessions of unsettled streams are not among them.
+    /// The settled sessions that match, in order, cut to `range`; `total` is their number before the cut.
+    /// Sessions of unsettled streams are not among them.
     async fn sessions(&self, app: &App, filter: &SessionFilter, order: SessionOrder, range: Range<u64>) -> Result<SessionPage, StoreError>;
 
-    /// Keeps a delivery as it came; one that stands already, byte for byte, is not kept twice. Returns once it is on disk.
+    /// Keeps a delivery as it came; one that stands already, engine and body byte for byte, is not kept twice. Returns once it is on disk.
     async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError>;
 
-    /// The kept deliveries, oldest first, at most `limit`.
+    /// The kept deliveries in the order in which they were kept, oldest first, at most `limit`.
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError>;
 
     /// Whether the store can take appends now: writes and syncs something of no meaning.

@@ -118,6 +118,14 @@ fn texts_and_details(row: &Row, heap: &mut Vec<u8>) {
     heap.extend(postcard::to_stdvec(&row.details).unwrap_or_default());
 }
 
+impl<B: Default> Snapshot<B> {
+    /// A roster of no rows, which holds at every `now`.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { bytes: B::default(), rows: 0, gone: 0, validity: Validity::default() }
+    }
+}
+
 impl<B: AsRef<[u8]>> Snapshot<B> {
     /// Takes bytes that [`encode`] made.
     ///

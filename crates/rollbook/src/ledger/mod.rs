@@ -1,7 +1,23 @@
 //! The ledger over a store: takes events, keeps folds and rosters up to date, answers.
+//!
+//! Nothing here is the truth: what it holds in memory or in segment files is checked against the store before each answer,
+//! and can be dropped at any time. So any number of ledgers may work over one store.
+
+mod basis;
+mod breakouts;
+mod cache;
+mod fold;
+mod links;
+mod roster;
+mod segments;
+mod sessions;
+mod writer;
+
+use cache::Cache;
+use segments::Segments;
+use writer::Writers;
 
 use bytes::Bytes;
-use rollbook_core::event::Event;
 use rollbook_core::id::App;
 use rollbook_core::roster::{Snapshot, Summary};
 use rollbook_core::time::Timestamp;
@@ -108,23 +124,21 @@ pub struct SessionList {
 
 /// Takes events and answers questions. Cheap to clone.
 #[derive(Clone)]
-pub struct Ledger {
+pub struct Ledger(Arc<Inner>);
+
+struct Inner {
     store: Arc<dyn Store>,
+    cache: Cache,
+    segments: Segments,
+    writers: Writers,
 }
 
 impl Ledger {
     /// A ledger over a store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, _options: Options) -> Self {
-        Self { store }
-    }
-
-    /// Takes a delivery: all of it or nothing. Returns once what was new is on disk.
-    ///
-    /// # Errors
-    /// See [`IngestError`]; in each case nothing was acknowledged.
-    pub async fn ingest(&self, _app: &App, _events: Vec<Event>) -> Result<Receipt, IngestError> {
-        Err(IngestError::Overloaded)
+    pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
+        let cache = Cache::new(options.memory);
+        Self(Arc::new(Inner { store, cache, segments: Segments::new(options.segments), writers: Writers::default() }))
     }
 
     /// Keeps a delivery that verified and could not be translated.
@@ -132,45 +146,7 @@ impl Ledger {
     /// # Errors
     /// Where the store can't write.
     pub async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
-        self.store.keep(app, engine, body).await
-    }
-
-    /// The roster of a session, at the store's time or at `as_of`; none where the app knows no such session.
-    ///
-    /// # Errors
-    /// Where the store can't read.
-    pub async fn roster(
-        &self,
-        _app: &App,
-        _session: Uuid,
-        _view: View,
-        _as_of: Option<Timestamp>,
-    ) -> Result<Option<RosterAnswer>, StoreError> {
-        Ok(None)
-    }
-
-    /// A session, with its breakouts where asked for; none where the app knows no such session.
-    ///
-    /// # Errors
-    /// Where the store can't read.
-    pub async fn session(&self, _app: &App, _session: Uuid, _breakouts: bool) -> Result<Option<SessionAnswer>, StoreError> {
-        Ok(None)
-    }
-
-    /// The raw roster of the session that a peer joined latest, and the peer's place in it; none where the app knows no such peer.
-    ///
-    /// # Errors
-    /// Where the store can't read.
-    pub async fn peer(&self, _app: &App, _peer: Uuid) -> Result<Option<(RosterAnswer, u32)>, StoreError> {
-        Ok(None)
-    }
-
-    /// A page of the app's sessions.
-    ///
-    /// # Errors
-    /// Where the store can't read.
-    pub async fn sessions(&self, _app: &App, _query: &SessionsQuery) -> Result<SessionList, StoreError> {
-        Ok(SessionList::default())
+        self.0.store.keep(app, engine, body).await
     }
 
     /// Whether events can be taken now.
@@ -178,6 +154,6 @@ impl Ledger {
     /// # Errors
     /// Where the store can't write.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.store.ready().await
+        self.0.store.ready().await
     }
 }

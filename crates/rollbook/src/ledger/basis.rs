@@ -1,0 +1,61 @@
+//! What a held roster was made from, and whether that still stands.
+
+use super::Inner;
+use bytes::Bytes;
+use rollbook_core::id::{App, Stream};
+use rollbook_core::roster::Snapshot;
+use rollbook_core::time::Timestamp;
+use rollbook_store::{LinkKind, StoreError, Vector};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A roster in memory or mapped, with what it was made from.
+pub(super) struct Held {
+    pub(super) roster: Arc<Snapshot<Bytes>>,
+    pub(super) basis: Basis,
+    pub(super) mapped: bool,
+}
+
+/// What a roster was made from: while none of it changes, neither does the roster.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Basis {
+    /// The canonical id of the session.
+    pub(super) session: Uuid,
+    /// Every stream that was read, with its last batch.
+    pub(super) vector: Vector,
+    /// Every look-up of breakouts, with what it found.
+    pub(super) children: Vec<(Uuid, Vec<Stream>)>,
+}
+
+impl Basis {
+    /// Adds the streams of one more fold.
+    pub(super) fn add(&mut self, vector: Vector) {
+        self.vector.extend(vector);
+        self.vector.sort_unstable();
+        self.vector.dedup();
+    }
+
+    /// The bytes that tag a roster.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        // Plain data into memory: there is nothing to fail, and an empty tag would only make the roster be made anew.
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    pub(super) fn decode(tag: &[u8]) -> Option<Self> {
+        postcard::from_bytes(tag).ok()
+    }
+}
+
+impl Inner {
+    /// The store's time, if nothing of what a roster was made from has changed.
+    pub(super) async fn unchanged(&self, app: &App, basis: &Basis) -> Result<Option<Timestamp>, StoreError> {
+        for (parent, found) in &basis.children {
+            if self.store.linked(app, LinkKind::Child, *parent).await? != *found {
+                return Ok(None);
+            }
+        }
+        let since = self.store.since(app, &basis.vector).await?;
+        Ok(since.batches.is_empty().then_some(since.now))
+    }
+}

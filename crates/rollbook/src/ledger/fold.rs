@@ -1,0 +1,118 @@
+//! The fold of one stream, kept up to date with the store.
+
+use super::Inner;
+use rollbook_core::codec;
+use rollbook_core::fold::{Facts, Reading};
+use rollbook_core::id::{App, Stream, StreamKind};
+use rollbook_core::time::Timestamp;
+use rollbook_store::{Batch, Seq, StoreError, Vector};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One stream's facts and their reading, with what they know of the store.
+pub(super) struct Fold(Mutex<State>);
+
+/// See [`Fold`].
+pub(super) struct State {
+    pub(super) facts: Facts,
+    pub(super) reading: Reading,
+    /// The last batch that the facts have, of the stream itself and of each of its sources' streams.
+    known: BTreeMap<Stream, Seq>,
+    /// Bytes of the encoded batches that were taken.
+    taken: u64,
+}
+
+/// What a fold weighs in memory beside its encoded batches, per byte of them: measured, about.
+const WEIGHT_PER_BYTE: u64 = 8;
+
+impl Fold {
+    pub(super) fn new(app: &App, stream: Stream) -> Self {
+        let known = BTreeMap::from([(stream, 0)]);
+        let facts = Facts::new(app.clone(), stream);
+        Self(Mutex::new(State { facts, reading: Reading::default(), known, taken: 0 }))
+    }
+
+    /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn weight(&self) -> u64 {
+        1024 + self.lock().taken * WEIGHT_PER_BYTE
+    }
+}
+
+impl State {
+    /// The streams that the fold depends on, each with what it knows of it.
+    pub(super) fn vector(&self) -> Vector {
+        self.known.iter().map(|(stream, seq)| (*stream, *seq)).collect()
+    }
+
+    /// The last batch of the stream itself.
+    pub(super) fn seq(&self) -> Seq {
+        self.known.get(&self.facts.stream()).copied().unwrap_or(0)
+    }
+
+    /// Takes a batch if it is the next; an older one is known. Returns whether the fold now knows it.
+    pub(super) fn take(&mut self, batch: &Batch) -> Result<bool, StoreError> {
+        let Some(known) = self.known.get_mut(&batch.stream) else { return Ok(true) };
+        if batch.seq != *known + 1 {
+            return Ok(batch.seq <= *known);
+        }
+        let events = codec::decode(&batch.batch).map_err(|e| StoreError::Damaged(format!("{} batch {}: {e}", batch.stream, batch.seq)))?;
+        *known = batch.seq;
+        self.taken += batch.batch.len() as u64;
+        let own = batch.stream == self.facts.stream();
+        for event in events {
+            if own { self.facts.take(event) } else { self.facts.take_life(&event) }
+        }
+        if own && batch.stream.kind != StreamKind::Source {
+            let sources: Vec<Stream> = self.facts.sources().map(|source| self.facts.app().source_stream(source)).collect();
+            for source in sources {
+                self.known.entry(source).or_insert(0);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Answers from the reading at `as_of`, or at `now` where that is not given.
+    ///
+    /// The reading that is kept moves with the store's `now` only: a question about another time gets one of its own, so that nobody's
+    /// question about a far future makes the present expensive.
+    pub(super) fn at<T>(&mut self, now: Timestamp, as_of: Option<Timestamp>, answer: impl FnOnce(&Facts, &Reading) -> T) -> T {
+        let changes = self.facts.take_changes();
+        let asked = as_of.unwrap_or(now);
+        if self.reading.validity().relied_on < now {
+            if !changes.is_empty() || self.reading.validity().until < now {
+                self.reading.update(&self.facts, &changes, now);
+            }
+            if self.reading.validity().holds(asked) {
+                return answer(&self.facts, &self.reading);
+            }
+        } else {
+            self.facts.give_back(changes);
+        }
+        answer(&self.facts, &Reading::full(&self.facts, asked))
+    }
+}
+
+impl Inner {
+    /// The fold of a stream with everything that was acknowledged before the call, and the store's time.
+    pub(super) async fn current(&self, app: &App, stream: Stream) -> Result<(Arc<Fold>, Timestamp), StoreError> {
+        let fold = self.cache.fold(app, stream);
+        loop {
+            let known = fold.lock().vector();
+            let since = self.store.since(app, &known).await?;
+            let mut state = fold.lock();
+            let mut gap = false;
+            for batch in &since.batches {
+                gap |= !state.take(batch)?;
+            }
+            // A source that reported for the first time brings its own starts and stops.
+            if !gap && state.vector().len() == known.len() {
+                drop(state);
+                return Ok((fold, since.now));
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The roster of a session: the one that is held, if all that it was made from still stands; else a new one.
+
+use super::basis::{Basis, Held};
+use super::fold::Fold;
+use super::{Inner, Ledger, RosterAnswer, View};
+use bytes::Bytes;
+use rollbook_core::fold::{Resolved, Validity};
+use rollbook_core::id::{App, Stream};
+use rollbook_core::roster::{Part, Row, Snapshot, consolidate, encode};
+use rollbook_core::time::Timestamp;
+use rollbook_store::{LinkKind, StoreError};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Where an id that was asked for leads.
+pub(super) struct Found {
+    pub(super) stream: Stream,
+    pub(super) fold: Arc<Fold>,
+    /// The store's time.
+    pub(super) now: Timestamp,
+}
+
+/// Rows of one fold, with the span for which they hold.
+struct Rows {
+    session: Uuid,
+    rows: Vec<Row>,
+    validity: Validity,
+    settled: bool,
+}
+
+impl Ledger {
+    /// The roster of a session, at the store's time or at `as_of`; none where the app knows no such session.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn roster(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
+        let inner = &self.0;
+        if let Some(held) = inner.held(app, session, view)
+            && let Some(now) = inner.unchanged(app, &held.basis).await?
+        {
+            let now = as_of.unwrap_or(now);
+            if held.roster.validity().holds(now) {
+                return Ok(Some(RosterAnswer { roster: Arc::clone(&held.roster), now }));
+            }
+        }
+        let Some(found) = inner.find(app, session).await? else { return Ok(None) };
+        let now = found.now;
+        let family = match view {
+            View::Raw => inner.alone(&found),
+            View::Consolidated => inner.family(app, &found, session, as_of).await?,
+        };
+        let (this, app) = (Arc::clone(inner), app.clone());
+        // Folding and sorting a large session takes long enough to hold up every other request of this thread.
+        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, now, as_of)).await;
+        let held = made.map_err(|e| StoreError::Damaged(format!("roster not made: {e}")))?;
+        Ok(Some(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(now) }))
+    }
+}
+
+/// The sessions that a roster is made from: the one asked for first, then its breakouts.
+pub(super) struct Family {
+    pub(super) members: Vec<(Arc<Fold>, Option<Uuid>)>,
+    pub(super) basis: Basis,
+}
+
+impl Inner {
+    fn held(&self, app: &App, session: Uuid, view: View) -> Option<Arc<Held>> {
+        self.cache.roster(app, session, view).or_else(|| {
+            let held = Arc::new(self.segments.open(app, session, view)?);
+            self.cache.hold_roster(app, session, view, Arc::clone(&held));
+            Some(held)
+        })
+    }
+
+    /// The stream that knows a session id: a named session's own, or the meeting that one of its events gave the id.
+    pub(super) async fn find(&self, app: &App, session: Uuid) -> Result<Option<Found>, StoreError> {
+        let own = Stream::session(session);
+        let (fold, now) = self.current(app, own).await?;
+        if fold.lock().seq() > 0 {
+            return Ok(Some(Found { stream: own, fold, now }));
+        }
+        self.cache.drop_fold(app, own);
+        let Some(meeting) = self.store.linked(app, LinkKind::Derived, session).await?.first().copied() else { return Ok(None) };
+        let (fold, now) = self.current(app, meeting).await?;
+        Ok(Some(Found { stream: meeting, fold, now }))
+    }
+
+    fn alone(&self, found: &Found) -> Family {
+        let vector = found.fold.lock().vector();
+        Family { members: vec![(Arc::clone(&found.fold), None)], basis: Basis { vector, ..Basis::default() } }
+    }
+
+    /// Makes a roster and holds it.
+    fn make(&self, app: &App, asked: Uuid, view: View, mut family: Family, now: Timestamp, as_of: Option<Timestamp>) -> Arc<Held> {
+        let (mut rows, mut validity, mut settled) = (Vec::new(), Validity::default(), true);
+        let mut named = None;
+        for (fold, session) in &family.members {
+            let of_one = rows_of(fold, session.unwrap_or(asked), now, as_of);
+            named.get_or_insert(of_one.session);
+            validity.narrow(of_one.validity);
+            settled &= of_one.settled;
+            rows.extend(of_one.rows);
+        }
+        let session = named.unwrap_or(asked);
+        if view == View::Consolidated {
+            rows = consolidate(session, rows, as_of.unwrap_or(now), &mut validity);
+        }
+        family.basis.session = session;
+        let bytes = Bytes::from(encode(rows, validity, &family.basis.encode()));
+        if settled && as_of.is_none() {
+            self.segments.write(app, session, view, &bytes);
+        }
+        let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
+        let held = Arc::new(Held { roster: Arc::new(roster), basis: family.basis, mapped: false });
+        if validity.holds(now) {
+            self.cache.hold_roster(app, asked, view, Arc::clone(&held));
+        }
+        held
+    }
+}
+
+/// The raw rows of the session that an id leads to; none where no session is left.
+fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>) -> Rows {
+    fold.lock().at(now, as_of, |facts, reading| {
+        let validity = reading.validity();
+        let Some(Resolved::Sitting(sitting)) = reading.resolve(facts, session) else {
+            return Rows { session, rows: Vec::new(), validity, settled: false };
+        };
+        let part = Part { facts, reading, sitting };
+        let settled = reading.sittings().len() == 1 && part.is_settled(now);
+        Rows { session: reading.sittings()[sitting].id, rows: part.rows(), validity, settled }
+    })
+}

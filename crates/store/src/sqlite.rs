@@ -1,0 +1,155 @@
+//! The store in a folder: one SQLite database, one process.
+//!
+//! One thread writes and shares a sync between all that waits; reads go past it. What is acknowledged is on disk.
+
+mod append;
+mod known;
+mod open;
+mod read;
+mod readers;
+mod schema;
+mod sessions;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod txn;
+mod values;
+mod writer;
+
+pub use open::OpenError;
+
+use crate::Clock;
+use crate::contract::{
+    AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use known::{AppNo, Known};
+use open::Folder;
+use readers::Readers;
+use rollbook_core::id::{App, Stream};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use uuid::Uuid;
+use writer::Writer;
+
+/// The ledger in a data folder. Dropping it finishes what was asked of it, then lets go of the folder.
+pub struct SqliteStore {
+    // Dropped in this order: the folder is let go when nothing is written any more.
+    writer: Writer,
+    readers: Readers,
+    known: Arc<Known>,
+    clock: Clock,
+    _folder: Folder,
+}
+
+impl SqliteStore {
+    /// Opens the folder's ledger, or makes both.
+    ///
+    /// # Errors
+    /// Where the folder can't be used, another process has it, or its ledger isn't one that this binary knows.
+    pub fn open(dir: &Path, clock: Clock) -> Result<Self, OpenError> {
+        let folder = Folder::take(dir)?;
+        let file = folder.ledger();
+        let failed = |error| OpenError::database(file, &error);
+        let mut conn = open::writing(file).map_err(failed)?;
+        schema::migrate(&mut conn, file)?;
+        Self::start(folder, conn, clock)
+    }
+
+    fn start(folder: Folder, conn: Connection, clock: Clock) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::database(folder.ledger(), &error);
+        let known = Arc::new(Known::new(apps(&conn).map_err(failed)?));
+        let most = std::thread::available_parallelism().map_or(4, |threads| threads.get().clamp(2, 16));
+        let readers = Readers::new(folder.ledger().into(), most);
+        let writer =
+            Writer::start(conn, Arc::clone(&known), Arc::clone(&clock)).map_err(|error| OpenError::thread(folder.ledger(), &error))?;
+        Ok(Self { writer, readers, known, clock, _folder: folder })
+    }
+
+    /// Reads of an app that never wrote find nothing, and need no database for it.
+    async fn read<T: Default + Send + 'static>(
+        &self,
+        app: &App,
+        work: impl FnOnce(&Connection, AppNo) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Some(app) = self.known.app(app) else { return Ok(T::default()) };
+        self.readers.run(move |conn| Ok(work(conn, app)?)).await
+    }
+}
+
+fn apps(conn: &Connection) -> rusqlite::Result<HashMap<App, AppNo>> {
+    let mut query = conn.prepare("SELECT account, app, number FROM apps")?;
+    let mut rows = query.query([])?;
+    let mut apps = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let (account, app): (String, String) = (row.get(0)?, row.get(1)?);
+        let app = App::new(&account, &app).map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?;
+        apps.insert(app, row.get(2)?);
+    }
+    Ok(apps)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn append(&self, app: &App, commit: Commit) -> Result<(), AppendError> {
+        if commit.entries.is_empty() {
+            return Ok(());
+        }
+        let app = app.clone();
+        let bytes = commit.entries.iter().map(|entry| entry.batch.len()).sum();
+        self.writer.submit(bytes, move |txn| append::append(txn, &app, &commit)).await
+    }
+
+    async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
+        let now = (self.clock)();
+        let nothing = Since { now, batches: Vec::new() };
+        let Some(app) = self.known.app(app) else { return Ok(nothing) };
+        let Err(era) = self.known.nothing_after(app, known) else { return Ok(nothing) };
+        let known: Vec<_> = known.to_vec();
+        let missing = self.readers.run(move |conn| read::after(conn, app, &known)).await?;
+        self.known.learn(era, app, missing.heads);
+        Ok(Since { now, batches: missing.batches })
+    }
+
+    async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
+        self.read(app, move |conn, app| read::linked(conn, app, kind, from)).await
+    }
+
+    async fn streams(&self, app: &App, after: Option<Stream>, limit: usize) -> Result<Vec<Stream>, StoreError> {
+        self.read(app, move |conn, app| read::streams(conn, app, after, limit)).await
+    }
+
+    async fn unsettled(&self, app: &App) -> Result<Vec<Stream>, StoreError> {
+        self.read(app, read::unsettled).await
+    }
+
+    async fn settle(&self, app: &App, stream: Stream, vector: &Vector, records: &[SessionRecord]) -> Result<bool, StoreError> {
+        let (app, vector) = (app.clone(), vector.clone());
+        let bytes = records.iter().map(|record| record.summary.len()).sum();
+        let records = records.iter().map(|record| (record.id, SessionRecord { stream, ..record.clone() })).collect();
+        self.writer.submit(bytes, move |txn| settle::settle(txn, &app, stream, &vector, &records)).await
+    }
+
+    async fn sessions(&self, app: &App, filter: &SessionFilter, order: SessionOrder, range: Range<u64>) -> Result<SessionPage, StoreError> {
+        let filter = filter.clone();
+        self.read(app, move |conn, app| sessions::page(conn, app, &filter, order, &range)).await
+    }
+
+    async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
+        let (app, engine) = (app.clone(), engine.to_owned());
+        self.writer.submit(body.len(), move |txn| append::keep(txn, &app, &engine, &body)).await
+    }
+
+    async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.read(app, move |conn, app| read::kept(conn, app, limit)).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer.submit(0, |txn| append::probe(txn)).await
+    }
+}

@@ -1,0 +1,138 @@
+//! What this process knows of the database without asking it: every app's number, and the heads of the streams that it touched.
+
+use crate::contract::Seq;
+use rollbook_core::id::{App, Stream};
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+/// An app's number in the database.
+pub(super) type AppNo = i64;
+
+/// The most heads that are held: some 50 MiB. Past it all are forgotten and learnt anew as they are asked for.
+const MOST_HEADS: usize = 1 << 19;
+
+/// Apps and heads that one transaction adds.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Apps that are new, with their numbers.
+    pub(super) apps: HashMap<App, AppNo>,
+    /// Streams that were appended to, with their new last sequence numbers.
+    pub(super) heads: HashMap<(AppNo, Stream), Seq>,
+}
+
+impl Changes {
+    pub(super) fn absorb(&mut self, later: Self) {
+        self.apps.extend(later.apps);
+        self.heads.extend(later.heads);
+    }
+}
+
+/// Shared by the writer, which publishes what is committed before it acknowledges it, and by readers.
+pub(super) struct Known(RwLock<State>);
+
+struct State {
+    apps: HashMap<App, AppNo>,
+    heads: HashMap<(AppNo, Stream), Seq>,
+    forgotten: u64,
+}
+
+/// How often heads were forgotten; what a reader learnt across such a moment may be older than what was forgotten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Era(u64);
+
+impl Known {
+    /// With all the apps that the database has: an app that is not here has no data.
+    pub(super) fn new(apps: HashMap<App, AppNo>) -> Self {
+        Self(RwLock::new(State { apps, heads: HashMap::new(), forgotten: 0 }))
+    }
+
+    pub(super) fn app(&self, app: &App) -> Option<AppNo> {
+        self.read(|state| state.apps.get(app).copied())
+    }
+
+    pub(super) fn head(&self, app: AppNo, stream: Stream) -> Option<Seq> {
+        self.read(|state| state.heads.get(&(app, stream)).copied())
+    }
+
+    /// `Ok` where it is certain that none of the streams has anything after what the reader knows. Else what to hand to
+    /// [`Known::learn`] with heads that are read from now on.
+    pub(super) fn nothing_after(&self, app: AppNo, known: &[(Stream, Seq)]) -> Result<(), Era> {
+        self.read(|state| {
+            let current = known.iter().all(|(stream, seq)| state.heads.get(&(app, *stream)).is_some_and(|head| head <= seq));
+            if current { Ok(()) } else { Err(Era(state.forgotten)) }
+        })
+    }
+
+    /// Takes over what a transaction committed.
+    pub(super) fn publish(&self, changes: Changes) {
+        self.write(|state| {
+            state.apps.extend(changes.apps);
+            state.make_room();
+            state.heads.extend(changes.heads);
+        });
+    }
+
+    /// Takes over heads that a reader found. Its snapshot may be older than what the writer published since: the greater one is right.
+    pub(super) fn learn(&self, era: Era, app: AppNo, found: impl IntoIterator<Item = (Stream, Seq)>) {
+        self.write(|state| {
+            if era != Era(state.forgotten) {
+                return;
+            }
+            state.make_room();
+            for (stream, seq) in found {
+                let head = state.heads.entry((app, stream)).or_default();
+                *head = seq.max(*head);
+            }
+        });
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn make_room(&mut self) {
+        if self.heads.len() >= MOST_HEADS {
+            self.heads.clear();
+            self.forgotten += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    const STREAM: Stream = Stream { kind: rollbook_core::id::StreamKind::Session, id: Uuid::from_u128(7) };
+
+    fn published(seq: Seq) -> Changes {
+        Changes { heads: HashMap::from([((1, STREAM), seq)]), ..Changes::default() }
+    }
+
+    #[test]
+    fn a_stale_head_never_replaces_a_newer_one() {
+        let known = Known::new(HashMap::new());
+        let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
+        known.publish(published(6));
+        known.learn(era, 1, [(STREAM, 5)]);
+        assert_eq!(known.head(1, STREAM), Some(6));
+    }
+
+    #[test]
+    fn a_head_read_before_forgetting_is_not_learnt() {
+        let known = Known::new(HashMap::new());
+        let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
+        known.publish(published(6));
+        let others = (0..MOST_HEADS as u128).map(|n| (Stream::meeting(Uuid::from_u128(n)), 1));
+        known.learn(era, 1, others);
+        known.publish(Changes::default());
+        known.learn(era, 1, [(STREAM, 5)]);
+        assert_eq!(known.head(1, STREAM), None);
+    }
+}
