@@ -15,12 +15,14 @@
 //! start: `room@10:00:00`. A stay is `in-out`, then what closed it if not its leave, then `~` how uncertain that is.
 //! Every story is told three times: as it stands, backwards, and with each event twice.
 
+mod incremental;
 mod reference;
 
 #[path = "stories/dsl.rs"]
 mod dsl;
 
 use dsl::Story;
+use incremental::Folded;
 use reference::{Ledger, World};
 use rollbook_core::event::Event;
 use rollbook_core::id::App;
@@ -29,7 +31,10 @@ use rollbook_core::time::Timestamp;
 type Answer = for<'a> fn(&'a App, &'a [Event], Timestamp) -> Box<dyn Ledger + 'a>;
 
 /// Whoever answers: one line each.
-const LEDGERS: &[(&str, Answer)] = &[("reference", |app, events, now| Box::new(World { app, events, now }))];
+const LEDGERS: &[(&str, Answer)] = &[
+    ("reference", |app, events, now| Box::new(World { app, events, now })),
+    ("fold", |app, events, now| Box::new(Folded::whole(app, events, now))),
+];
 
 #[test]
 fn stories_come_true() {

@@ -9,8 +9,10 @@
 //! | `destroyed` (a room) | the end of the session in progress, reason `destroyed`: Janus reports no leave for those inside |
 //! | core `started`, `shutdown` | the source started, stopped: Janus reports no leaves when it goes down |
 //!
+//! After a kick the AudioBridge also reports `left`, once the connection is down (read in its source, commit 94408ff).
+//!
 //! Everything else is no attendance and is ignored; `unpublished`, `timeout`, `detached` and a WebRTC hangup of a VideoRoom
-//! peer least of all are leaves. Names, all of them injective ([`names`]):
+//! peer least of all are leaves. Names, all of them injective:
 //!
 //! * source: `janus:{emitter}`. Without an emitter nothing is translated: two instances of one name would close each
 //!   other's people. Set `server_name` in `janus.jcfg`.

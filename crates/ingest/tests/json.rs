@@ -80,6 +80,16 @@ fn a_defect_spoils_its_own_item_only() {
     }
 }
 
+#[test]
+fn many_defects_are_told_in_one_pass() {
+    let body = format!("[\n{}1]", "\"é\\u0000\",\n".repeat(200_000));
+    let defects = Items::open(body.as_bytes()).unwrap().filter_map(|item| match item.unwrap() {
+        Item::Defective(error) => Some((error.line, error.column)),
+        Item::Sound(_) => None,
+    });
+    assert!(defects.eq((2..200_002).map(|line| (line, 3))));
+}
+
 /// A value as a general reader's tree; numbers as whoever reads them would compare them.
 fn as_general(value: &Json<'_>) -> serde_json::Value {
     match value {

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod export;
+pub mod http;
 pub mod import;
 pub mod ledger;
 pub mod serve;

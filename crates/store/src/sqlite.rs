@@ -58,11 +58,16 @@ impl SqliteStore {
         let failed = |error| OpenError::database(file, &error);
         let mut conn = open::writing(file).map_err(failed)?;
         schema::migrate(&mut conn, file)?;
+        Self::start(folder, conn, clock)
+    }
+
+    fn start(folder: Folder, conn: Connection, clock: Clock) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::database(folder.ledger(), &error);
         let known = Arc::new(Known::new(apps(&conn).map_err(failed)?));
         let most = std::thread::available_parallelism().map_or(4, |threads| threads.get().clamp(2, 16));
-        let readers = Readers::new(file.into(), most);
-        let writer = Writer::start(conn, Arc::clone(&known), Arc::clone(&clock))
-            .map_err(|reason| OpenError::Folder { folder: dir.into(), reason })?;
+        let readers = Readers::new(folder.ledger().into(), most);
+        let writer =
+            Writer::start(conn, Arc::clone(&known), Arc::clone(&clock)).map_err(|error| OpenError::thread(folder.ledger(), &error))?;
         Ok(Self { writer, readers, known, clock, _folder: folder })
     }
 

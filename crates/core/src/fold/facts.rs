@@ -1,8 +1,7 @@
 //! What the events of one stream say, before `now` comes in: who did what when, and who held which slot.
 
 use super::sitting::DEFAULT_KEEP_ALIVE;
-use super::slot::{self, SlotFacts};
-use crate::event::{Body, Content, Event, Identity, Leave, Leaver, PeerInfo, Present, Roll};
+use crate::event::{Body, Content, Event, Identity, Kind, Leave, Leaver, PeerInfo, Present, Roll};
 use crate::id::{App, Parent, Stream, StreamKind};
 use crate::roster::ParentId;
 use crate::time::{SECOND, Timestamp};
@@ -36,16 +35,16 @@ pub struct Facts {
     derived: HashMap<Uuid, (u32, Option<PeerIx>)>,
     pub(crate) slots: Vec<SlotFacts>,
     slot_ix: BTreeMap<(Box<str>, Box<str>), u32>,
-    /// Whose each leave by slot is.
-    leavers: HashMap<u32, PeerIx>,
+    /// Peers and slots that are folded together, as the peers took the slots.
+    groups: Vec<GroupFacts>,
+    /// The peer that a leave by slot is if the slot turns out to be free, by event.
+    strays: HashMap<u32, PeerIx>,
     /// The times of the explicit ends.
     pub(crate) ends: BTreeSet<Timestamp>,
     /// By source, in order of time.
     rosters: BTreeMap<Box<str>, Vec<RosterFact>>,
     /// By source, in order of time; every source that reported here has its line.
     lives: BTreeMap<Box<str>, BTreeSet<(Timestamp, Life)>>,
-    /// Slots whose course new events may have changed.
-    stale: BTreeSet<u32>,
     /// What new events may have changed since it was last asked for.
     changes: Changes,
     /// The earliest event that tells a keep-alive: its time, source and id, and the seconds.
@@ -97,10 +96,24 @@ pub(crate) struct PeerFacts {
     pub(crate) id: Uuid,
     /// In the order of rule 4.1, but for the choice by state at one time.
     pub(crate) entries: Vec<Entry>,
-    /// The slots that the peer ever took.
+    /// Those that it is folded together with.
+    group: Option<u32>,
+}
+
+/// One slot's events.
+#[derive(Debug)]
+pub(crate) struct SlotFacts {
+    pub(crate) source: Box<str>,
+    /// Leaves that name only the slot.
+    pub(crate) leaves: Vec<Entry>,
+    group: u32,
+}
+
+/// Peers that took one slot or another, and these slots. Merged into another, it is empty.
+#[derive(Debug, Default)]
+pub(crate) struct GroupFacts {
+    pub(crate) peers: Vec<PeerIx>,
     pub(crate) slots: Vec<u32>,
-    /// When others took a slot from the peer.
-    pub(crate) displaced: Vec<Displaced>,
 }
 
 /// What one event says of one peer.
@@ -124,14 +137,6 @@ pub(crate) enum Act {
     LeftSlot(u32),
 }
 
-/// Another peer took the slot at `at`; `taken_by` is the displaced peer's last entry that took it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Displaced {
-    pub(crate) slot: u32,
-    pub(crate) at: Timestamp,
-    pub(crate) taken_by: Entry,
-}
-
 impl Facts {
     /// No events yet.
     #[must_use]
@@ -146,11 +151,11 @@ impl Facts {
             derived: HashMap::new(),
             slots: Vec::new(),
             slot_ix: BTreeMap::new(),
-            leavers: HashMap::new(),
+            groups: Vec::new(),
+            strays: HashMap::new(),
             ends: BTreeSet::new(),
             rosters: BTreeMap::new(),
             lives: BTreeMap::new(),
-            stale: BTreeSet::new(),
             changes: Changes::default(),
             keep_alive: None,
         }
@@ -215,18 +220,12 @@ impl Facts {
             _ => return,
         };
         if self.lives.get_mut(&event.source).is_some_and(|known| known.insert((event.time, life))) {
-            let of_source = (0..).zip(&self.slots).filter(|(_, slot)| slot.source == event.source);
-            self.stale.extend(of_source.map(|(ix, _)| ix));
             self.touch_all();
         }
     }
 
     /// What changed since this was last called.
     pub fn take_changes(&mut self) -> Changes {
-        for slot in std::mem::take(&mut self.stale) {
-            self.follow_slot(slot);
-        }
-        self.put_in_order();
         std::mem::take(&mut self.changes)
     }
 
@@ -250,6 +249,12 @@ impl Facts {
         }
     }
 
+    /// The time of the event of a meeting that yields an id.
+    #[must_use]
+    pub fn yielded_at(&self, id: Uuid) -> Option<Timestamp> {
+        Some(self.events[self.derived(id)?.0 as usize].time)
+    }
+
     /// The peer of this id.
     #[must_use]
     pub fn peer(&self, id: Uuid) -> Option<PeerIx> {
@@ -261,14 +266,13 @@ impl Facts {
         self.derived.get(&id).copied()
     }
 
-    /// The peers that an event is about: one, or those of a roster; none where it is about the session.
+    /// The peers that an event names: one, or those of a roster; none where it is about the session or a slot.
     pub(crate) fn subjects(&self, event: u32) -> Vec<PeerIx> {
         let named = |info: &PeerInfo| self.peer(self.app.peer(self.stream.id, &info.name));
         match &self.events[event as usize].body {
             Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _) => {
                 named(info).into_iter().collect()
             }
-            Body::PeerLeft(_, Leaver::Slot(_), _) => self.leavers.get(&event).copied().into_iter().collect(),
             Body::SessionRoster(_, roll) => roll.present.iter().filter_map(|present| named(&present.peer)).collect(),
             _ => Vec::new(),
         }
@@ -310,6 +314,34 @@ impl Facts {
         }
     }
 
+    /// The peer that a leave by slot is where the slot is free.
+    pub(crate) fn stray(&self, leave: Entry) -> PeerIx {
+        self.strays.get(&leave.event).copied().unwrap_or_default()
+    }
+
+    /// The peer that an event is where it is a leave by slot and the slot is free.
+    pub(crate) fn stray_of(&self, event: u32) -> Option<PeerIx> {
+        self.strays.get(&event).copied()
+    }
+
+    /// Whether a peer is a person: as the earliest of all its events that says so has it.
+    pub(crate) fn kind(&self, peer: PeerIx) -> Kind {
+        let entries = self.peers[peer as usize].entries.iter();
+        let told = entries.filter_map(|e| Some((self.told(*e), self.info(*e)?.kind?)));
+        told.min_by_key(|(order, _)| *order).map_or(Kind::Person, |(_, kind)| kind)
+    }
+
+    /// The slot that an entry takes.
+    pub(crate) fn slot_taken_by(&self, entry: Entry) -> Option<u32> {
+        let slot = self.info(entry)?.slot.as_ref().filter(|_| matches!(entry.act, Act::Joined | Act::Present(_)))?;
+        self.slot_ix.get(&(self.event_of(entry).source.clone(), slot.clone())).copied()
+    }
+
+    /// What a peer is folded together with.
+    pub(crate) fn group(&self, peer: PeerIx) -> Option<&GroupFacts> {
+        Some(&self.groups[self.peers[peer as usize].group? as usize])
+    }
+
     pub(crate) fn leave(&self, entry: Entry) -> Leave {
         match &self.event_of(entry).body {
             Body::PeerLeft(_, _, leave) => leave.clone(),
@@ -347,8 +379,11 @@ impl Facts {
             Body::PeerLeft(_, Leaver::Peer(info), leave) => self.enter(event, at, info, taken_at(event.time, leave), Act::Left),
             Body::PeerLeft(_, Leaver::Slot(slot), leave) => {
                 let ix = self.slot(&event.source, slot);
+                let stray = self.peer_of_id(self.app.peer_by_key(self.stream.id, &self.app.stray_key(event)));
+                self.strays.insert(at, stray);
+                self.bind(stray, ix);
                 self.slots[ix as usize].leaves.push(Entry { time: taken_at(event.time, leave), event: at, act: Act::LeftSlot(ix) });
-                self.stale.insert(ix);
+                self.changes.peers.insert(stray);
             }
             Body::SessionStarted(_) | Body::SourceStarted | Body::SourceStopped => {}
             Body::SessionEnded(..) => {
@@ -396,16 +431,39 @@ impl Facts {
     fn enter(&mut self, event: &Event, at: u32, info: &PeerInfo, time: Timestamp, act: Act) {
         let peer = self.peer_named(info);
         self.changes.peers.insert(peer);
-        let entry = Entry { time, event: at, act };
-        self.peers[peer as usize].entries.push(entry);
+        self.insert(peer, event, Entry { time, event: at, act });
         if let (Some(slot), Act::Joined | Act::Present(_)) = (&info.slot, act) {
             let ix = self.slot(&event.source, slot);
-            self.slots[ix as usize].takes.push((entry, peer));
-            if !self.peers[peer as usize].slots.contains(&ix) {
-                self.peers[peer as usize].slots.push(ix);
-            }
+            self.bind(peer, ix);
         }
-        self.stale.extend(&self.peers[peer as usize].slots);
+    }
+
+    /// Puts an entry in its place; `event` is its event, which may not be among the events yet.
+    fn insert(&mut self, peer: PeerIx, event: &Event, entry: Entry) {
+        let key = (entry.time, !matches!(entry.act, Act::Present(_)), &*event.source, &*event.id);
+        let place = self.peers[peer as usize].entries.partition_point(|known| self.order(*known) < key);
+        self.peers[peer as usize].entries.insert(place, entry);
+    }
+
+    /// Folds a peer together with a slot, and all that either is folded together with.
+    fn bind(&mut self, peer: PeerIx, slot: u32) {
+        let to = self.slots[slot as usize].group;
+        match self.peers[peer as usize].group {
+            None => self.groups[to as usize].peers.push(peer),
+            Some(from) if from != to => {
+                let merged = std::mem::take(&mut self.groups[from as usize]);
+                for other in &merged.peers {
+                    self.peers[*other as usize].group = Some(to);
+                }
+                for other in &merged.slots {
+                    self.slots[*other as usize].group = to;
+                }
+                self.groups[to as usize].peers.extend(merged.peers);
+                self.groups[to as usize].slots.extend(merged.slots);
+            }
+            Some(_) => {}
+        }
+        self.peers[peer as usize].group = Some(to);
     }
 
     fn peer_named(&mut self, info: &PeerInfo) -> PeerIx {
@@ -415,51 +473,19 @@ impl Facts {
 
     fn peer_of_id(&mut self, id: Uuid) -> PeerIx {
         *self.peer_ix.entry(id).or_insert_with(|| {
-            self.peers.push(PeerFacts { id, entries: Vec::new(), slots: Vec::new(), displaced: Vec::new() });
+            self.peers.push(PeerFacts { id, entries: Vec::new(), group: None });
             u32::try_from(self.peers.len() - 1).unwrap_or(u32::MAX)
         })
     }
 
     fn slot(&mut self, source: &str, slot: &str) -> u32 {
         *self.slot_ix.entry((source.into(), slot.into())).or_insert_with(|| {
-            self.slots.push(SlotFacts::new(source.into()));
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+            let ix = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+            let group = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
+            self.groups.push(GroupFacts { peers: Vec::new(), slots: vec![ix] });
+            self.slots.push(SlotFacts { source: source.into(), leaves: Vec::new(), group });
+            ix
         })
-    }
-
-    fn put_in_order(&mut self) {
-        for &peer in &self.changes.peers {
-            let mut entries = std::mem::take(&mut self.peers[peer as usize].entries);
-            if !entries.is_sorted_by_key(|e| self.order(*e)) {
-                entries.sort_by(|a, b| self.order(*a).cmp(&self.order(*b)));
-            }
-            self.peers[peer as usize].entries = entries;
-        }
-    }
-
-    fn follow_slot(&mut self, ix: u32) {
-        for peer in std::mem::take(&mut self.slots[ix as usize].affected) {
-            self.peers[peer as usize].entries.retain(|e| e.act != Act::LeftSlot(ix));
-            self.peers[peer as usize].displaced.retain(|d| d.slot != ix);
-            self.changes.peers.insert(peer);
-        }
-        let course = slot::follow(self, ix);
-        let mut affected = BTreeSet::new();
-        for (leave, holder) in course.leaves {
-            let peer = holder.unwrap_or_else(|| {
-                let id = self.app.peer_by_key(self.stream.id, &self.app.stray_key(self.event_of(leave)));
-                self.peer_of_id(id)
-            });
-            self.peers[peer as usize].entries.push(leave);
-            self.leavers.insert(leave.event, peer);
-            affected.insert(peer);
-        }
-        for (peer, displaced) in course.displaced {
-            self.peers[peer as usize].displaced.push(displaced);
-            affected.insert(peer);
-        }
-        self.changes.peers.extend(&affected);
-        self.slots[ix as usize].affected = affected;
     }
 }
 

@@ -4,10 +4,9 @@
 //! by redoing only what an event touches, and both are the same whatever the order in which the events came.
 
 mod facts;
-mod peer;
+mod group;
 mod reading;
 mod sitting;
-mod slot;
 mod stay;
 mod telling;
 

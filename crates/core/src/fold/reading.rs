@@ -1,7 +1,7 @@
 //! What the facts of one stream say at one `now`: each peer's attendance, and the sessions.
 
 use super::facts::{Act, Changes, Facts, PeerIx};
-use super::peer::attend;
+use super::group::attend;
 use super::sitting::{Sitting, Timeline, cut};
 use super::stay::{Attendance, Stay, Validity};
 use crate::event::{Body, Kind};
@@ -52,9 +52,13 @@ impl Reading {
         self.attendances.resize_with(facts.peers.len(), Attendance::default);
         self.robots.resize(facts.peers.len(), false);
         let mut from = changed.from;
-        for &peer in &again {
-            let attendance = attend(facts, peer, now);
-            from = from.min(self.replace(facts, peer, attendance));
+        while let Some(peer) = again.pop_first() {
+            let alone = [peer];
+            let (peers, slots) = facts.group(peer).map_or((&alone[..], &[][..]), |group| (&group.peers, &group.slots));
+            for (peer, attendance) in attend(facts, peers, slots, now) {
+                again.remove(&peer);
+                from = from.min(self.replace(facts, peer, attendance));
+            }
         }
         if facts.stream.kind == StreamKind::Meeting {
             self.cut_again(facts, from);
@@ -62,6 +66,13 @@ impl Reading {
             self.sittings =
                 vec![Sitting { id: facts.stream.id, begun: Timestamp::from_micros(i64::MIN), ended: facts.ends.last().copied() }];
         }
+    }
+
+    /// The same reading, as one that relies on what `other` does: the way to a reading may have relied on more than the reading needs.
+    #[must_use]
+    pub fn relying_like(mut self, other: &Self) -> Self {
+        self.relied_on = other.relied_on;
+        self
     }
 
     /// The span of `now` for which this reading holds.
@@ -98,7 +109,7 @@ impl Reading {
 
     /// The sessions that contain an event: of a peer's event one; of a roster those of its entries; of an end the one that it ended.
     pub(crate) fn homes(&self, facts: &Facts, event: u32) -> Vec<SittingIx> {
-        let of_peers: Vec<_> = facts.subjects(event).into_iter().filter_map(|peer| self.home_with(facts, event, peer)).collect();
+        let of_peers: Vec<_> = self.subjects(facts, event).into_iter().filter_map(|peer| self.home_with(facts, event, peer)).collect();
         if !of_peers.is_empty() {
             return of_peers;
         }
@@ -108,7 +119,7 @@ impl Reading {
 
     /// The session that contains what an event says of one peer.
     fn home_with(&self, facts: &Facts, event: u32, peer: PeerIx) -> Option<SittingIx> {
-        let place = facts.peers[peer as usize].entries.iter().position(|e| e.event == event)?;
+        let place = self.attendances[peer as usize].entries.iter().position(|(e, _)| e.event == event)?;
         self.containing(facts, peer, place)
     }
 
@@ -122,10 +133,12 @@ impl Reading {
     /// The session that contains a peer's event: by the event's stay, a `created` by the peer's next stay, else by its time.
     pub(crate) fn containing(&self, facts: &Facts, peer: PeerIx, place: usize) -> Option<SittingIx> {
         let attendance = &self.attendances[peer as usize];
-        let entry = facts.peers[peer as usize].entries[place];
-        let by_stay = attendance.of_entry.get(place).copied().flatten().map(|ix| attendance.stays[ix as usize]);
-        let next = || attendance.stays.iter().find(|stay| stay.start >= entry.time).copied();
-        let stay = by_stay.or_else(|| if entry.act == Act::Created { next() } else { None });
+        let (entry, stay) = attendance.entries[place];
+        // What came at the stay's very start may still lie before the event that opened it.
+        let opens_later = |ix: &u32| facts.told(attendance.entries[*ix as usize].0).0 >= entry.time;
+        let next = || attendance.stays.iter().zip(&attendance.opened_by).find(|(_, ix)| opens_later(ix)).map(|(stay, _)| *stay);
+        let by_stay = stay.map(|ix| attendance.stays[ix as usize]);
+        let stay = by_stay.or_else(|| if entry.act == Act::Created { next() } else { None }).filter(|_| !self.is_robot(peer));
         self.begun_by(stay.map_or(facts.event_of(entry).time, |stay| stay.start))
     }
 
@@ -163,7 +176,7 @@ impl Reading {
     /// Puts a peer's new attendance in place of its old one; returns the earliest start of a stay that changed.
     fn replace(&mut self, facts: &Facts, peer: PeerIx, attendance: Attendance) -> Timestamp {
         let never = Timestamp::from_micros(i64::MAX);
-        let robot = kind(facts, peer) == Kind::Robot;
+        let robot = facts.kind(peer) == Kind::Robot;
         let old = std::mem::replace(&mut self.attendances[peer as usize], attendance);
         let was_robot = std::mem::replace(&mut self.robots[peer as usize], robot);
         let new = &self.attendances[peer as usize];
@@ -196,27 +209,31 @@ impl Reading {
         let start = if keep == 0 { Timestamp::from_micros(i64::MIN) } else { self.sittings[keep].begun };
         let attendances = &self.attendances;
         let opener = |peer: PeerIx, ix: u32| {
-            let entry = facts.peers[peer as usize].entries[attendances[peer as usize].opened_by[ix as usize] as usize];
+            let entry = attendances[peer as usize].entries[attendances[peer as usize].opened_by[ix as usize] as usize].0;
             let event = facts.event_of(entry);
             ((&event.source, &event.id, facts.peers[peer as usize].id), facts.event_id(peer, entry))
         };
-        let again = cut(facts, &self.timeline, start, opener);
+        let again = cut(facts, &self.timeline, start, keep.checked_sub(1).map(|ix| &self.sittings[ix]), opener);
         self.sittings.truncate(keep);
         self.sittings.extend(again);
+    }
+
+    /// The peers that an event is about: of a leave by slot whoever held it, or the peer of its own that it is.
+    fn subjects(&self, facts: &Facts, event: u32) -> Vec<PeerIx> {
+        let of_slot = facts.stray_of(event).map(|stray| {
+            let holds = |peer: &PeerIx| self.attendances[*peer as usize].entries.iter().any(|(e, _)| e.event == event);
+            let candidates = facts.group(stray).map_or(&[][..], |group| &group.peers);
+            candidates.iter().copied().find(holds).unwrap_or(stray)
+        });
+        of_slot.map_or_else(|| facts.subjects(event), |peer| vec![peer])
     }
 
     /// The session that an explicit end ended.
     fn ended_at(&self, facts: &Facts, event: u32) -> Option<SittingIx> {
         let event = &facts.events[event as usize];
         let is_end = matches!(event.body, Body::SessionEnded(..));
-        let before = self.sittings.partition_point(|s| s.begun < event.time).checked_sub(1)?;
-        (is_end && self.sittings[before].ended == Some(event.time)).then_some(before)
+        let before = self.sittings.partition_point(|s| s.begun < event.time);
+        let candidates = before.saturating_sub(1)..(before + 1).min(self.sittings.len());
+        candidates.filter(|_| is_end).find(|ix| self.sittings[*ix].ended == Some(event.time))
     }
-}
-
-/// Whether a peer is a person: as the earliest of all its events that says so has it.
-fn kind(facts: &Facts, peer: PeerIx) -> Kind {
-    let entries = facts.peers[peer as usize].entries.iter();
-    let told = entries.filter_map(|e| Some((facts.told(*e), facts.info(*e)?.kind?)));
-    told.min_by_key(|(order, _)| *order).map_or(Kind::Person, |(_, kind)| kind)
 }

@@ -23,21 +23,23 @@ pub struct Sitting {
 /// The stays of a meeting's people, by start; a stay's key is its start, its peer and its place among that peer's stays.
 pub(crate) type Timeline = BTreeMap<(Timestamp, PeerIx, u32), Stay>;
 
-/// Cuts a meeting's timeline into sittings, from the start of one that is known (or from the beginning).
+/// Cuts a meeting's timeline into sittings, from the start of one that is known (or from the beginning); `before` is the one before it.
 ///
 /// `opener` tells the id that a stay's opening event yields, with what breaks ties between stays of one start.
 pub(crate) fn cut<'a, K: Ord>(
     facts: &'a Facts,
     timeline: &Timeline,
     from: Timestamp,
+    before: Option<&Sitting>,
     opener: impl Fn(PeerIx, u32) -> (K, Uuid),
 ) -> Vec<Sitting>
 where
     K: 'a,
 {
     let mut cut = Cut {
+        unmet: None,
         keep_alive: facts.keep_alive(),
-        ends: facts.ends.range(from..).copied().collect(),
+        ends: facts.ends.range(from..).copied().filter(|at| before.is_none_or(|before| before.ended != Some(*at))).collect(),
         next_end: 0,
         last_out: None,
         sittings: Vec::new(),
@@ -69,6 +71,8 @@ struct Cut {
     keep_alive: i64,
     ends: Vec<Timestamp>,
     next_end: usize,
+    /// An end that found nothing in progress.
+    unmet: Option<Timestamp>,
     /// When the last of the newest sitting went; none while someone is in.
     last_out: Option<Timestamp>,
     sittings: Vec<Sitting>,
@@ -81,14 +85,21 @@ impl Cut {
         open && self.last_out.is_none_or(|out| at < out.plus(self.keep_alive))
     }
 
-    /// Lets the explicit ends up to a time end what is in progress then; stays that start at that time come after them.
+    /// Lets the explicit ends up to a time end what is in progress then; stays that start at that time come after them, unless
+    /// nothing else was there to end: then an end at the time of stays of no length is one at the time of the last leave.
     fn ends_until(&mut self, until: Timestamp) {
+        if let Some(at) = self.unmet.take_if(|at| *at < until)
+            && self.last_out == Some(at)
+            && let Some(sitting) = self.sittings.last_mut().filter(|sitting| sitting.begun == at)
+        {
+            sitting.ended = Some(at);
+        }
         while let Some(&at) = self.ends.get(self.next_end).filter(|&&at| at <= until) {
             self.next_end += 1;
-            if self.in_progress_at(at)
-                && let Some(sitting) = self.sittings.last_mut().filter(|sitting| sitting.begun < at)
-            {
-                sitting.ended = Some(at);
+            let goes_on = self.in_progress_at(at);
+            match self.sittings.last_mut().filter(|sitting| goes_on && sitting.begun < at) {
+                Some(sitting) => sitting.ended = Some(at),
+                None => self.unmet = Some(at),
             }
         }
     }

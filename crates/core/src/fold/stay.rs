@@ -1,5 +1,6 @@
 //! What the fold says of one peer: its stays, and what was odd about them.
 
+use super::facts::Entry;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +78,8 @@ pub struct Attendance {
     pub stays: Vec<Stay>,
     /// By time, each with the entry that shows it.
     pub anomalies: Vec<(Anomaly, u32)>,
-    /// For each of the peer's entries, the stay that it opened, confirmed or closed.
-    pub of_entry: Vec<Option<u32>>,
+    /// The peer's events in order, each with the stay that it opened, confirmed or closed.
+    pub(crate) entries: Vec<(Entry, Option<u32>)>,
     /// For each stay, the entry that opened it (of a stay known only by its leave: that leave).
     pub opened_by: Vec<u32>,
     /// True for every later `now` up to `until`, and for every earlier one after `relied_on`.

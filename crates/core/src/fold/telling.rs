@@ -76,7 +76,7 @@ impl Facts {
     }
 
     fn contained(&self, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> impl Iterator<Item = (usize, Entry)> {
-        let entries = self.peers[peer as usize].entries.iter().copied().enumerate();
+        let entries = reading.attendances[peer as usize].entries.iter().map(|(entry, _)| *entry).enumerate();
         entries.filter(move |(place, _)| self.contains(reading, sitting, peer, *place))
     }
 }

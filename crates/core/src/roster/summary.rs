@@ -2,7 +2,7 @@
 
 use super::row::Part;
 use crate::event::{Body, Event, Place};
-use crate::fold::{PeerIx, Stay};
+use crate::fold::{PeerIx, Resolved, Stay};
 use crate::id::{Stream, StreamKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,29 @@ impl ParentId {
     }
 }
 
+impl Summary {
+    /// What an id of a meeting leads to where no session is left: one that has ended, without rows (rule 4.6).
+    /// `at` is the time of the event that yielded the id.
+    #[must_use]
+    pub fn gone(stream: Stream, id: Uuid, at: Timestamp) -> Self {
+        Self {
+            id,
+            stream,
+            meeting: Some(stream.id),
+            title: None,
+            parent: None,
+            started_at: at,
+            ended_at: Some(at),
+            live_participants: 0,
+            max_concurrent_participants: 0,
+            consumed: 0,
+            participants: 0,
+            updated_at: at,
+            last_change_at: at,
+        }
+    }
+}
+
 impl Part<'_> {
     /// The session as a whole at `now`.
     #[must_use]
@@ -108,6 +131,15 @@ impl Part<'_> {
     #[must_use]
     pub fn parent(&self) -> Option<ParentId> {
         earliest(&self.events(), |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent))
+    }
+
+    /// Whether this session is the parent that a breakout names, which began at `started_at`.
+    #[must_use]
+    pub fn is_parent(&self, named: ParentId, started_at: Timestamp) -> bool {
+        match named {
+            ParentId::Session(id) => self.reading.resolve(self.facts, id) == Some(Resolved::Sitting(self.sitting)),
+            ParentId::Meeting(id) => self.facts.stream() == Stream::meeting(id) && self.reading.begun_by(started_at) == Some(self.sitting),
+        }
     }
 
     /// When the session began.

@@ -8,6 +8,9 @@
 //! * `sessions`: rules 4.8 to 4.10, and the resolving of ids
 //! * `list`: section 5
 //! * `generate`: random histories in a small world
+//!
+//! READING 0: `now` hides nothing: events later than it are folded like all others (rule 2 of the ledger: a function of the set and of
+//! `now`); it only counts where a rule names it: durations of who is in, the maximum stay, LIVE.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod generate;
@@ -16,10 +19,10 @@ mod sessions;
 mod stays;
 mod unnamed;
 
-use rollbook_core::event::Event;
+use rollbook_core::event::{Body, Event};
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Everything that an answer is a function of.
@@ -157,6 +160,36 @@ pub struct SessionAnswer {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub keep_alive: u16,
+}
+
+/// Everything that can be asked of a ledger, a line an answer: two ledgers are held against each other by comparing these.
+/// `events` tell which ids can have been served; they need not all have been accepted.
+pub fn everything(ledger: &dyn Ledger, app: &App, events: &[Event]) -> Vec<String> {
+    let mut all = vec![];
+    for session in ledger.sessions() {
+        all.push(format!("{session:?}"));
+        for view in [View::Raw, View::Consolidated] {
+            for sort in [Sort::JoinedAt, Sort::Duration] {
+                let ask = Ask { view, sort, ..Ask::raw() };
+                let rows = ledger.participants(session.id, &ask).unwrap_or_default();
+                all.extend(rows.iter().map(|row| format!("{view:?} {sort:?} of {}: {row:?}", session.id)));
+            }
+        }
+    }
+    let mut ids = BTreeSet::new();
+    for event in events {
+        let stream = app.stream_of(event);
+        ids.insert((stream, app.event(stream.id, &event.source, &event.id, None)));
+        if let Body::SessionRoster(_, roll) = &event.body {
+            let entries = roll.present.iter().map(|p| app.peer(stream.id, &p.peer.name));
+            ids.extend(entries.map(|peer| (stream, app.event(stream.id, &event.source, &event.id, Some(peer)))));
+        }
+    }
+    // An id that leads to no session (READING 23) is compared by what the text says of it: ENDED, and of no rows.
+    let shown =
+        |s: SessionAnswer| if s.participants == 0 && s.id != s.stream.id { format!("ended: {}", !s.live) } else { format!("{}", s.id) };
+    all.extend(ids.iter().map(|(stream, id)| format!("{stream} {id} is {:?}", ledger.session(*id).map(shown))));
+    all
 }
 
 impl<'a> World<'a> {

@@ -101,8 +101,8 @@ impl<'a> World<'a> {
             for (id, peer) in &meeting.peers {
                 let mine = |m: &&Mention<'_>| unnamed::of_mention(&meeting, &segments, *id, m) == Some(n);
                 let mentions = peer.in_order().into_iter().filter(mine).cloned().collect();
-                let numbers = segment.stays.iter().filter(|(p, _)| p == id).map(|(_, number)| *number);
-                session.admit(*id, peer, mentions, numbers.map(|number| peer.stays[number].clone()).collect());
+                let stays = (0..peer.stays.len()).filter(|number| segment.stays.contains(&(*id, *number)));
+                session.admit(*id, peer, mentions, stays.map(|number| peer.stays[number].clone()).collect());
             }
             into.all.push(session);
         }
@@ -140,6 +140,8 @@ impl<'a> World<'a> {
         let empty_since = session.stays().filter_map(|s| s.out).max().unwrap_or(started_at);
         let empty_for_long = empty_since.plus(i64::from(session.keep_alive) * SECOND);
         let live = session.end.is_none() && (still_in || self.now < empty_for_long);
+        // READING 31: title and parent of an unnamed session are those of its own events, not its meeting's; `updated_at`, and the
+        // "earliest event" that a session without stays starts with, count robots' events too.
         SessionAnswer {
             id: session.id,
             stream: session.stream,

@@ -1,4 +1,5 @@
 //! Reads stories, and writes answers as the stories' tables.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use crate::reference::{Ask, Ledger, PeerEventName, RowAnswer, SessionAnswer, Sort, StayAnswer, View};
 use rollbook_core::event::{Body, Event, Kind, Leave, Leaver, PeerInfo, Place, Present, Roll};
@@ -178,6 +179,10 @@ impl Story {
         };
         let event = Event { source: source.into(), id: id.as_str().into(), time, body };
         let stream = self.app.stream_of(&event).id;
+        let same = |e: &&Event| self.app.stream_of(e) == self.app.stream_of(&event) && e.identity() == event.identity();
+        if self.events.iter().find(same).is_some_and(|e| *e != event) {
+            return Err(format!("{id} has been told already, and otherwise"));
+        }
         self.names.insert(self.app.event(stream, source, &id, None), id.clone());
         self.names.insert(self.app.peer_by_key(stream, &format!("event:{source}:{id}")), format!("({id})"));
         self.events.push(event);

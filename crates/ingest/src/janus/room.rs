@@ -20,7 +20,8 @@ impl Report {
         match (plugin, word) {
             (_, "joined") => Some(Self::Joined),
             (VIDEOROOM, "leaving") | (AUDIOBRIDGE, "left") => Some(Self::Left),
-            (_, "kicked") => Some(Self::Kicked),
+            // Of AudioBridge a `left` follows: the person is in until then.
+            (VIDEOROOM, "kicked") => Some(Self::Kicked),
             (AUDIOBRIDGE, "kicked_all") => Some(Self::KickedAll),
             (_, "destroyed") => Some(Self::Destroyed),
             _ => None,

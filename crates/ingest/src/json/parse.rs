@@ -39,26 +39,35 @@ pub(super) struct Parser<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     pub(super) depth: usize,
-    first_line: usize,
+    /// Up to which byte lines and columns are counted, and the place of that byte.
+    counted: usize,
+    line: usize,
+    column: usize,
     /// The first defect of the item that is being read.
     pub(super) defect: Option<Fault>,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(bytes: &'a [u8], first_line: usize) -> Result<Self, JsonError> {
-        let parser = |text| Parser { text, at: 0, depth: 0, first_line, defect: None };
+        let parser = |text| Parser { text, at: 0, depth: 0, counted: 0, line: first_line, column: 1, defect: None };
         std::str::from_utf8(bytes).map(parser).map_err(|error| {
             let valid = bytes.get(..error.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default();
             parser(valid).locate(Fault { problem: Problem::Utf8, at: valid.len() })
         })
     }
 
-    pub(super) fn locate(&self, fault: Fault) -> JsonError {
-        let before = self.text.get(..fault.at).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(line_start..).map_or(0, |line| line.chars().count()) + 1;
-        let line = before.bytes().filter(|b| *b == b'\n').count() + self.first_line;
-        JsonError { problem: fault.problem, line, column }
+    /// Names the place of a fault. Faults come in the order of the text, so that each counts on from the last: a body of
+    /// many defective items is still read in one pass.
+    pub(super) fn locate(&mut self, fault: Fault) -> JsonError {
+        let since = self.text.get(self.counted..fault.at).unwrap_or_default();
+        self.counted = fault.at.max(self.counted);
+        let last_line = since.rsplit('\n').next().unwrap_or_default();
+        if last_line.len() < since.len() {
+            self.line += since.bytes().filter(|b| *b == b'\n').count();
+            self.column = 1;
+        }
+        self.column += last_line.chars().count();
+        JsonError { problem: fault.problem, line: self.line, column: self.column }
     }
 
     fn whole(&mut self) -> Result<Json<'a>, Fault> {

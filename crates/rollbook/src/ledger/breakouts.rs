@@ -5,7 +5,7 @@ use super::fold::Fold;
 use super::roster::{Family, Found};
 use super::{Inner, Ledger, SessionAnswer};
 use rollbook_core::fold::Resolved;
-use rollbook_core::id::{App, Stream, StreamKind};
+use rollbook_core::id::{App, Stream};
 use rollbook_core::roster::{ParentId, Part, Summary};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, StoreError};
@@ -37,7 +37,7 @@ impl Ledger {
     pub async fn session(&self, app: &App, session: Uuid, breakouts: bool) -> Result<Option<SessionAnswer>, StoreError> {
         let Some(found) = self.0.find(app, session).await? else { return Ok(None) };
         let now = found.now;
-        let Some(root) = summary(&found.fold, session, now) else { return Ok(Some(gone(found.stream, session, now))) };
+        let Some(root) = summary(&found.fold, session, now) else { return Ok(None) };
         let mut members = vec![Member { stream: found.stream, fold: found.fold, session: root.id, parent: None }];
         if breakouts {
             self.0.grow(app, &mut members, now, None, &mut Basis::default()).await?;
@@ -59,31 +59,11 @@ impl Ledger {
     }
 }
 
-/// What an id leads to where no session is left: one that has ended, without rows (rule 4.6).
-fn gone(stream: Stream, id: Uuid, now: Timestamp) -> SessionAnswer {
-    let summary = Summary {
-        id,
-        stream,
-        meeting: (stream.kind == StreamKind::Meeting).then_some(stream.id),
-        title: None,
-        parent: None,
-        started_at: now,
-        ended_at: Some(now),
-        live_participants: 0,
-        max_concurrent_participants: 0,
-        consumed: 0,
-        participants: 0,
-        updated_at: now,
-        last_change_at: now,
-    };
-    SessionAnswer { summary, breakouts: Vec::new() }
-}
-
-/// The summary of the session that an id leads to; none where no session is left.
+/// The summary of the session that an id leads to.
 pub(super) fn summary(fold: &Fold, session: Uuid, now: Timestamp) -> Option<Summary> {
     fold.lock().at(now, None, |facts, reading| match reading.resolve(facts, session)? {
         Resolved::Sitting(sitting) => Part { facts, reading, sitting }.summary(now),
-        Resolved::Gone => None,
+        Resolved::Gone => Some(Summary::gone(facts.stream(), session, facts.yielded_at(session)?)),
     })
 }
 
@@ -129,13 +109,9 @@ impl Inner {
                 basis.add(child_fold.lock().vector());
                 let candidates = candidates(&child_fold, now, as_of);
                 let mine = fold.lock().at(now, as_of, |facts, reading| {
-                    let is_mine = |c: &Candidate| match c.parent {
-                        ParentId::Session(id) => id == of || leads_to(reading.resolve(facts, id), reading, of),
-                        ParentId::Meeting(id) => {
-                            stream == Stream::meeting(id) && leads_to(reading.begun_by(c.started_at).map(Resolved::Sitting), reading, of)
-                        }
-                    };
-                    candidates.iter().filter(|c| is_mine(c)).map(|c| c.session).collect::<Vec<_>>()
+                    let Some(Resolved::Sitting(sitting)) = reading.resolve(facts, of) else { return Vec::new() };
+                    let parent = Part { facts, reading, sitting };
+                    candidates.iter().filter(|c| parent.is_parent(c.parent, c.started_at)).map(|c| c.session).collect()
                 });
                 let new = mine.into_iter().filter(|session| seen.insert(*session));
                 members.extend(new.map(|session| Member { stream: child, fold: Arc::clone(&child_fold), session, parent: Some(next) }));
@@ -144,10 +120,6 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-fn leads_to(resolved: Option<Resolved>, reading: &rollbook_core::fold::Reading, session: Uuid) -> bool {
-    matches!(resolved, Some(Resolved::Sitting(sitting)) if reading.sittings()[sitting].id == session)
 }
 
 /// The sessions of a stream that are breakouts of something.

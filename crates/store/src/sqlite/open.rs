@@ -61,6 +61,10 @@ impl OpenError {
     pub(super) fn database(file: &Path, error: &rusqlite::Error) -> Self {
         Self::Database { file: file.into(), reason: error.to_string() }
     }
+
+    pub(super) fn thread(file: &Path, error: &io::Error) -> Self {
+        Self::Database { file: file.into(), reason: format!("no thread for its writer: {error}") }
+    }
 }
 
 /// A data folder that is this process's own while this lives.

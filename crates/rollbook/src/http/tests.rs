@@ -1,0 +1,1 @@
+//! The router over a ledger, asked as clients ask.

@@ -1,0 +1,65 @@
+//! Cases of `keep`, `kept` and `ready`.
+#![expect(missing_docs, reason = "a case's name says what it holds")]
+
+use super::fixtures::*;
+use crate::contract::{Kept, Store};
+use bytes::Bytes;
+use std::sync::Arc;
+
+async fn keep(store: &dyn Store, engine: &str, body: &'static [u8]) {
+    store.keep(&app(), engine, Bytes::from_static(body)).await.unwrap();
+}
+
+async fn bodies(store: &dyn Store, limit: usize) -> Vec<(String, Bytes)> {
+    store.kept(&app(), limit).await.unwrap().into_iter().map(|Kept { engine, body, .. }| (engine, body)).collect()
+}
+
+fn pair(engine: &str, body: &'static [u8]) -> (String, Bytes) {
+    (engine.into(), Bytes::from_static(body))
+}
+
+pub async fn a_delivery_is_kept_once(store: Arc<dyn Store>, clock: HandClock) {
+    clock.set(at(1));
+    for (engine, body) in [("zoom", &b"a"[..]), ("zoom", b"A"), ("jitsi", b"a"), ("zoo", b"ma"), ("zoom", b"a\0"), ("zoom", b"")] {
+        keep(&*store, engine, body).await;
+    }
+    clock.set(at(2));
+    for (engine, body) in [("zoom", &b"a"[..]), ("jitsi", b"a"), ("zoom", b"")] {
+        keep(&*store, engine, body).await;
+    }
+    let expected =
+        [pair("zoom", b"a"), pair("zoom", b"A"), pair("jitsi", b"a"), pair("zoo", b"ma"), pair("zoom", b"a\0"), pair("zoom", b"")];
+    assert_eq!(bodies(&*store, 99).await, expected);
+    assert!(store.kept(&app(), 99).await.unwrap().iter().all(|kept| kept.received_at == at(1)));
+}
+
+pub async fn the_oldest_comes_first(store: Arc<dyn Store>, clock: HandClock) {
+    for (micros, body) in [(5, &b"c"[..]), (6, b"b"), (6, b"a"), (7, b"d")] {
+        clock.set(at(micros));
+        keep(&*store, "zoom", body).await;
+    }
+    let all = [b"c", b"b", b"a", b"d"].map(|body| pair("zoom", body));
+    for limit in 0..=all.len() {
+        assert_eq!(bodies(&*store, limit).await, all[..limit]);
+    }
+    assert_eq!(bodies(&*store, usize::MAX).await, all);
+    let times: Vec<_> = store.kept(&app(), 9).await.unwrap().iter().map(|kept| kept.received_at.micros()).collect();
+    assert_eq!(times, [5, 6, 6, 7]);
+}
+
+pub async fn deliveries_are_scoped(store: Arc<dyn Store>, _: HandClock) {
+    keep(&*store, "zoom", b"a").await;
+    assert_eq!(store.kept(&other_app(), 9).await.unwrap(), []);
+    store.keep(&other_app(), "zoom", Bytes::from_static(b"a")).await.unwrap();
+    assert_eq!(store.kept(&other_app(), 9).await.unwrap().len(), 1);
+    assert_eq!(bodies(&*store, 9).await, [pair("zoom", b"a")]);
+}
+
+pub async fn being_ready_changes_nothing(store: Arc<dyn Store>, _: HandClock) {
+    store.ready().await.unwrap();
+    append(&*store, [entry(session(1), 0, "x")]).await.unwrap();
+    store.ready().await.unwrap();
+    assert_eq!(head(&*store, session(1)).await.unwrap(), 1);
+    assert_eq!(store.streams(&app(), None, 9).await.unwrap(), [session(1)]);
+    assert_eq!(store.kept(&app(), 9).await.unwrap(), []);
+}

@@ -1,0 +1,93 @@
+//! Cases of `since`, `linked` and `streams`.
+#![expect(missing_docs, reason = "a case's name says what it holds")]
+
+use super::fixtures::*;
+use crate::contract::{Commit, Entry, Link, LinkKind, Seq, Store};
+use rollbook_core::id::Stream;
+use std::sync::Arc;
+
+async fn seqs(store: &dyn Store, known: &[(Stream, Seq)]) -> Vec<(Stream, Seq)> {
+    store.since(&app(), known).await.unwrap().batches.iter().map(|batch| (batch.stream, batch.seq)).collect()
+}
+
+pub async fn since_reads_what_is_after(store: Arc<dyn Store>, _: HandClock) {
+    for n in 0..4 {
+        append(&*store, [entry(session(1), n, "x")]).await.unwrap();
+    }
+    let one = |known: Seq| [(session(1), known)];
+    assert_eq!(seqs(&*store, &one(0)).await, [1, 2, 3, 4].map(|seq| (session(1), seq)));
+    assert_eq!(seqs(&*store, &one(2)).await, [3, 4].map(|seq| (session(1), seq)));
+    assert_eq!(seqs(&*store, &one(4)).await, []);
+}
+
+pub async fn since_asks_many_streams(store: Arc<dyn Store>, _: HandClock) {
+    append(&*store, [entry(session(2), 0, "x"), entry(session(1), 0, "x"), entry(source(3), 0, "x")]).await.unwrap();
+    append(&*store, [entry(session(1), 1, "x"), entry(session(2), 1, "x")]).await.unwrap();
+    let known = [(session(2), 0), (meeting(9), 0), (source(3), 1), (session(1), 1)];
+    assert_eq!(seqs(&*store, &known).await, [(session(2), 1), (session(2), 2), (session(1), 2)]);
+    assert_eq!(seqs(&*store, &[]).await, []);
+}
+
+pub async fn since_has_nothing_past_the_end(store: Arc<dyn Store>, _: HandClock) {
+    assert_eq!(seqs(&*store, &[(session(1), 0), (session(2), 7)]).await, []);
+    append(&*store, [entry(session(1), 0, "x")]).await.unwrap();
+    for known in [1, 2, Seq::MAX] {
+        assert_eq!(seqs(&*store, &[(session(1), known), (session(2), known)]).await, [], "{known}");
+    }
+    append(&*store, [entry(session(2), 0, "x")]).await.unwrap();
+    assert_eq!(seqs(&*store, &[(session(1), 1), (session(2), 0)]).await, [(session(2), 1)]);
+}
+
+pub async fn times_come_from_the_clock(store: Arc<dyn Store>, clock: HandClock) {
+    clock.set(at(-5));
+    append(&*store, [entry(session(1), 0, "x")]).await.unwrap();
+    clock.set(at(1_700_000_000_123_456));
+    append(&*store, [entry(session(1), 1, "x")]).await.unwrap();
+    clock.set(at(1_700_000_000_123_457));
+    let since = store.since(&app(), &[(session(1), 0)]).await.unwrap();
+    assert_eq!(since.now, at(1_700_000_000_123_457));
+    let times: Vec<_> = since.batches.iter().map(|batch| batch.received_at).collect();
+    assert_eq!(times, [at(-5), at(1_700_000_000_123_456)]);
+    clock.set(at(1_800_000_000_000_000));
+    assert_eq!(store.since(&app(), &[(session(1), 2)]).await.unwrap().now, at(1_800_000_000_000_000));
+    assert_eq!(store.since(&other_app(), &[]).await.unwrap().now, at(1_800_000_000_000_000));
+}
+
+pub async fn links_stand_once_and_ascend(store: Arc<dyn Store>, _: HandClock) {
+    let peer = |to| Link { kind: LinkKind::Peer, from: id(7), to };
+    let links = vec![peer(source(1)), peer(session(u128::MAX)), peer(meeting(3)), peer(session(2)), peer(session(2))];
+    append(&*store, [Entry { links, ..entry(session(1), 0, "x") }]).await.unwrap();
+    append(&*store, [Entry { links: vec![peer(meeting(3)), peer(meeting(1))], ..entry(session(2), 0, "x") }]).await.unwrap();
+    let linked = store.linked(&app(), LinkKind::Peer, id(7)).await.unwrap();
+    assert_eq!(linked, [session(2), session(u128::MAX), meeting(1), meeting(3), source(1)]);
+}
+
+pub async fn links_are_scoped(store: Arc<dyn Store>, _: HandClock) {
+    let kinds = [LinkKind::Source, LinkKind::Child, LinkKind::Peer, LinkKind::Derived];
+    let links = (0..).zip(kinds).map(|(n, kind)| Link { kind, from: id(7), to: session(n) }).collect();
+    append(&*store, [Entry { links, ..entry(session(1), 0, "x") }]).await.unwrap();
+    let links = vec![Link { kind: LinkKind::Child, from: id(7), to: meeting(9) }];
+    store.append(&other_app(), Commit { entries: vec![Entry { links, ..entry(session(1), 0, "x") }] }).await.unwrap();
+    for (n, kind) in (0..).zip(kinds) {
+        assert_eq!(store.linked(&app(), kind, id(7)).await.unwrap(), [session(n)]);
+        assert_eq!(store.linked(&app(), kind, id(8)).await.unwrap(), []);
+    }
+    assert_eq!(store.linked(&other_app(), LinkKind::Child, id(7)).await.unwrap(), [meeting(9)]);
+}
+
+pub async fn streams_ascend_and_page(store: Arc<dyn Store>, _: HandClock) {
+    let all = [session(1), session(2), session(u128::MAX), meeting(1), source(0), source(5)];
+    for stream in [3, 0, 5, 1, 4, 2].map(|n| all[n]) {
+        append(&*store, [entry(stream, 0, "x")]).await.unwrap();
+        append(&*store, [entry(stream, 1, "x")]).await.unwrap();
+    }
+    let streams = async |after, limit| store.streams(&app(), after, limit).await.unwrap();
+    assert_eq!(streams(None, usize::MAX).await, all);
+    assert_eq!(streams(None, 2).await, all[..2]);
+    assert_eq!(streams(None, 0).await, []);
+    for (n, stream) in all.into_iter().enumerate() {
+        assert_eq!(streams(Some(stream), 9).await, all[n + 1..]);
+        assert_eq!(streams(Some(stream), 1).await, all[n + 1..].iter().take(1).copied().collect::<Vec<_>>());
+    }
+    assert_eq!(streams(Some(session(3)), 2).await, all[2..4]);
+}
