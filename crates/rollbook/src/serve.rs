@@ -4,10 +4,12 @@
 
 use crate::clock;
 use crate::config::Settings;
+use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::TokenFile;
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use rollbook_ingest::janus::JanusOptions;
 use rollbook_store::SqliteStore;
 use rollbook_store::sqlite::OpenError;
 use std::io;
@@ -145,8 +147,12 @@ impl Running {
     }
 }
 
-fn routers(_settings: &Settings, _ledger: Ledger, _tokens: TokenFile) -> (Router, Router) {
-    (Router::new(), Router::new())
+fn routers(settings: &Settings, ledger: Ledger, tokens: TokenFile) -> (Router, Router) {
+    let metrics = Metrics::default();
+    let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
+    let janus = JanusOptions { rooms_shared: settings.janus_rooms_shared, silence: settings.janus_silence.micros() };
+    let state = AppState { ledger, tokens: Arc::new(tokens), limits, metrics: metrics.clone(), janus };
+    (http::router(state), metrics_router(metrics))
 }
 
 /// Waits until the process is told to end (SIGTERM, or Ctrl-C).

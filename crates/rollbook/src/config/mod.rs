@@ -2,8 +2,10 @@
 //!
 //! [`Layer`] is one level of that, every setting optional; flags and environment come in as one through clap, which lets the flag win.
 
+mod seconds;
 mod size;
 
+pub use seconds::Seconds;
 pub use size::Size;
 
 use clap::{Args, ValueEnum};
@@ -28,6 +30,10 @@ pub struct Settings {
     pub memory: Size,
     /// How many requests are worked on at once.
     pub max_concurrent_requests: NonZeroU32,
+    /// Whether a Janus room of one name is the same meeting on every instance.
+    pub janus_rooms_shared: bool,
+    /// How long a Janus client may be gone before Janus notices.
+    pub janus_silence: Seconds,
     /// What is logged.
     pub log_level: LogLevel,
     /// How it is logged.
@@ -42,6 +48,8 @@ impl Default for Settings {
             data: "./rollbook-data".into(),
             memory: Size(1 << 30),
             max_concurrent_requests: NonZeroU32::MIN.saturating_add(1023),
+            janus_rooms_shared: false,
+            janus_silence: Seconds(0),
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
         }
@@ -90,9 +98,15 @@ pub struct Layer {
     /// About how much memory folds and rosters may take [default: 1GiB]
     #[arg(long, env = "ROLLBOOK_MEMORY", value_name = "SIZE")]
     pub memory: Option<Size>,
-    /// How many requests are worked on at once; further ones get a 429 [default: 1024]
+    /// How many requests are worked on at once; further ones get a 503 [default: 1024]
     #[arg(long, env = "ROLLBOOK_MAX_CONCURRENT_REQUESTS", value_name = "NUMBER")]
     pub max_concurrent_requests: Option<NonZeroU32>,
+    /// Whether a Janus room of one name is the same meeting on every instance [default: false]
+    #[arg(long, env = "ROLLBOOK_JANUS_ROOMS_SHARED", value_name = "BOOL")]
+    pub janus_rooms_shared: Option<bool>,
+    /// How long a Janus client may be gone before Janus notices: its session_timeout, and a few seconds [default: 0]
+    #[arg(long, env = "ROLLBOOK_JANUS_SILENCE", value_name = "SECONDS")]
+    pub janus_silence: Option<Seconds>,
     /// What is logged, to stderr [default: info]
     #[arg(long, env = "ROLLBOOK_LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
@@ -147,6 +161,8 @@ impl Settings {
             data: layer.data.unwrap_or(self.data),
             memory: layer.memory.unwrap_or(self.memory),
             max_concurrent_requests: layer.max_concurrent_requests.unwrap_or(self.max_concurrent_requests),
+            janus_rooms_shared: layer.janus_rooms_shared.unwrap_or(self.janus_rooms_shared),
+            janus_silence: layer.janus_silence.unwrap_or(self.janus_silence),
             log_level: layer.log_level.unwrap_or(self.log_level),
             log_format: layer.log_format.unwrap_or(self.log_format),
         }

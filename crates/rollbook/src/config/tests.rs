@@ -27,6 +27,8 @@ fn the_printed_file_is_the_defaults_and_leaves_none_out() {
         data: "other".into(),
         memory: Size(1),
         max_concurrent_requests: NonZeroU32::MIN,
+        janus_rooms_shared: true,
+        janus_silence: Seconds(1),
         log_level: LogLevel::Trace,
         log_format: LogFormat::Json,
     };
@@ -60,6 +62,7 @@ fn what_is_wrong_in_a_file_is_named_with_line_and_key() {
         ("listen = \"localhost\"", 1, "listen: invalid socket address"),
         ("log_level = \"info\"\nmemory = \"1G\"", 2, "memory: \"1G\" is no size"),
         ("max_concurrent_requests = 0", 1, "max_concurrent_requests: invalid value: integer `0`"),
+        ("janus_silence = 4295", 1, "janus_silence: 4295 is too long"),
         ("log_level = \"loud\"", 1, "log_level: unknown variant `loud`"),
         ("data = 3", 1, "data: invalid type: integer `3`"),
         ("\n[server]\n", 2, "unknown field `server`"),

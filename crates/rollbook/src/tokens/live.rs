@@ -2,6 +2,7 @@
 
 use super::file::{self, Stamp};
 use super::{Digest, Grant, TokenRecord};
+use crate::http::TokenLookup;
 use rollbook_core::time::{SECOND, Timestamp};
 use rollbook_store::Clock;
 use std::collections::BTreeMap;
@@ -85,6 +86,12 @@ impl TokenFile {
             }
             Err(cause) => seen.tell(&cause.to_string()),
         }
+    }
+}
+
+impl TokenLookup for TokenFile {
+    fn look_up(&self, token: &str) -> Option<Grant> {
+        TokenFile::look_up(self, token)
     }
 }
 

@@ -114,8 +114,10 @@ fn every_parameter_and_every_kind_of_value() {
     let orders = "xxxxxxxx.xxx";
     let words = "xxxxxxxxxxxx";
     let texts = "............";
-    let lists: [(&[Param], fn(&Params<'_>) -> bool); 2] =
-        [(participants::PARAMS, |params| participants::Asked::of(params).is_ok()), (sessions::PARAMS, |params| sessions::asked(params).is_ok())];
+    let lists: [(&[Param], fn(&Params<'_>) -> bool); 2] = [
+        (participants::PARAMS, |params| participants::Asked::of(params).is_ok()),
+        (sessions::PARAMS, |params| sessions::asked(params).is_ok()),
+    ];
     for (known, taken) in lists {
         for param in known {
             let expected = match (param.name, param.kind) {
