@@ -1,5 +1,6 @@
 //! The command as its users run it.
 
+mod playing;
 mod program;
 mod serving;
 mod settings;
