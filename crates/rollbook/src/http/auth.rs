@@ -171,7 +171,13 @@ mod tests {
     fn ids_have_one_form() {
         assert!(read_id("005f4e0c-4d08-4d4e-a391-a76be75cd296").is_some());
         assert!(read_id("005F4E0C-4D08-4D4E-A391-A76BE75CD296").is_some());
-        for text in ["", "..", "005f4e0c4d084d4ea391a76be75cd296", "{005f4e0c-4d08-4d4e-a391-a76be75cd296}", "urn:uuid:005f4e0c-4d08-4d4e-a391-a76be75cd296"] {
+        for text in [
+            "",
+            "..",
+            "005f4e0c4d084d4ea391a76be75cd296",
+            "{005f4e0c-4d08-4d4e-a391-a76be75cd296}",
+            "urn:uuid:005f4e0c-4d08-4d4e-a391-a76be75cd296",
+        ] {
             assert!(read_id(text).is_none(), "{text}");
         }
     }

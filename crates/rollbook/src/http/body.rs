@@ -4,8 +4,8 @@ use super::Http;
 use super::error::ApiError;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
@@ -146,4 +146,3 @@ impl Write for Buffer {
         Ok(())
     }
 }
-

@@ -30,9 +30,7 @@ use std::sync::Arc;
 pub(super) async fn take(State(http): State<Http>, writer: Writer, delivery: Delivery) -> Result<Json, ApiError> {
     let delivery = Arc::new(delivery);
     let given = delivery.clone();
-    let judged = work(delivery.is_heavy(), move || {
-        cloudevents::read(given.content_type().as_deref(), given.pairs(), &given.body)
-    });
+    let judged = work(delivery.is_heavy(), move || cloudevents::read(given.content_type().as_deref(), given.pairs(), &given.body));
     let events = all_good(&http, judged.await?.map_err(unreadable)?)?;
     match http.ledger.ingest(writer.app(), events).await {
         Ok(receipt) => Ok(taken(&http, receipt)),

@@ -25,7 +25,7 @@ pub(super) async fn watch(State(http): State<Http>, request: Request, next: Next
     let seen = observed.done(status);
     if status.is_client_error() || status.is_server_error() {
         let cause = cause.map_or(Cow::Borrowed(""), |cause| cause.0);
-        log(status, &id, &seen.method, &seen.route, &cause);
+        log(status, &id, seen.method, &seen.route, &cause);
     }
     response
 }

@@ -237,8 +237,18 @@ mod tests {
 
     #[test]
     fn lists_and_nulls() {
-        assert_eq!(written(|json| json.list([1, 2, 3], |json, n| { json.number(n); })), "[1,2,3]");
-        assert_eq!(written(|json| json.list(Vec::<u64>::new(), |json, n| { json.number(n); })), "[]");
+        assert_eq!(
+            written(|json| json.list([1, 2, 3], |json, n| {
+                json.number(n);
+            })),
+            "[1,2,3]"
+        );
+        assert_eq!(
+            written(|json| json.list(Vec::<u64>::new(), |json, n| {
+                json.number(n);
+            })),
+            "[]"
+        );
         assert_eq!(written(|json| json.maybe_text(None).maybe_time(None)), "nullnull");
         assert_eq!(written(|json| json.time(Timestamp::from_micros(1_999))), "\"1970-01-01T00:00:00.001Z\"");
         assert_eq!(written(|json| json.id(Uuid::nil())), "\"00000000-0000-0000-0000-000000000000\"");

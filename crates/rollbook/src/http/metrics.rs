@@ -105,7 +105,13 @@ impl Metrics {
     #[expect(clippy::disallowed_methods, reason = "this is the metrics layer, and nothing but a histogram depends on it")]
     pub(super) fn observe(&self, method: &Method, route: String) -> Observed {
         self.in_flight.inc();
-        Observed { metrics: self.clone(), route, method: label(method), started: Instant::now(), _under_way: UnderWay(self.in_flight.clone()) }
+        Observed {
+            metrics: self.clone(),
+            route,
+            method: label(method),
+            started: Instant::now(),
+            _under_way: UnderWay(self.in_flight.clone()),
+        }
     }
 }
 

@@ -153,9 +153,7 @@ fn decode(text: &str) -> Cow<'_, [u8]> {
 fn text(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, String> {
     match bytes {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| String::from_utf8_lossy(bytes).into()),
-        Cow::Owned(bytes) => {
-            String::from_utf8(bytes).map(Cow::Owned).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into())
-        }
+        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into()),
     }
 }
 

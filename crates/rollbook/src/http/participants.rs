@@ -16,11 +16,8 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// Show the peers' events.
-pub(super) const INCLUDE_PEER_EVENTS: Param = Param {
-    name: "include_peer_events",
-    description: "Whether each row has its peer's events, the earliest first.",
-    kind: Kind::Flag,
-};
+pub(super) const INCLUDE_PEER_EVENTS: Param =
+    Param { name: "include_peer_events", description: "Whether each row has its peer's events, the earliest first.", kind: Kind::Flag };
 /// Show the stays.
 pub(super) const INCLUDE_STAYS: Param = Param {
     name: "include_stays",

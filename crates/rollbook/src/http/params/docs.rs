@@ -1,8 +1,8 @@
 //! The known parameters, in the one table that both reads and documents them.
 
+use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
-use utoipa::openapi::Required;
 
 /// A query parameter.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +33,8 @@ pub(in crate::http) enum Kind {
 pub(in crate::http) const PAGE_NO: Param =
     Param { name: "page_no", description: "The page; absent, empty, 0 and 1 are the first.", kind: Kind::Number(None) };
 /// How long the pages of a list are.
-pub(in crate::http) const PER_PAGE: Param = Param {
-    name: "per_page",
-    description: "Rows a page; absent, empty and 0 are 25.",
-    kind: Kind::Number(Some(super::MAX_PER_PAGE)),
-};
+pub(in crate::http) const PER_PAGE: Param =
+    Param { name: "per_page", description: "Rows a page; absent, empty and 0 are 25.", kind: Kind::Number(Some(super::MAX_PER_PAGE)) };
 /// In which direction a list is ordered.
 pub(in crate::http) const SORT_ORDER: Param = Param {
     name: "sort_order",
