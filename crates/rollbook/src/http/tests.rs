@@ -13,6 +13,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use rollbook_core::time::Timestamp;
 use rollbook_ingest::janus::JanusOptions;
+use rollbook_store::faulty::Faults;
 use rollbook_store::{FaultyStore, MemoryStore, Store};
 use serde_json::Value;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ impl TokenLookup for Tokens {
             "ingest" => grant("acme", Some("school"), Permission::Ingest),
             "other-app" => grant("acme", Some("choir"), Permission::RealtimeAdmin),
             "other-account" => grant("evil", None, Permission::RealtimeAdmin),
+            "panic" => panic!("with a secret"),
             _ => None,
         }
     }
@@ -49,7 +51,7 @@ impl TokenLookup for Tokens {
 struct Api {
     router: Router,
     metrics: Metrics,
-    faults: rollbook_store::Faults,
+    faults: Faults,
 }
 
 struct Answer {

@@ -135,3 +135,9 @@ async fn a_request_keeps_its_name() {
     let named = Request::get("/nonsense").header("x-request-id", "mine-1").body(Body::empty()).unwrap();
     assert_eq!(api.send(named).await.headers["x-request-id"], "mine-1");
 }
+
+#[tokio::test]
+async fn a_panic_is_a_500_that_says_nothing() {
+    let api = Api::new();
+    assert_eq!(api.get_as("panic", &format!("{KIT}/sessions")).await.failure(500), "internal error");
+}
