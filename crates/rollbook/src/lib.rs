@@ -4,5 +4,6 @@
 //! the HTTP API, and the command line.
 
 pub mod clock;
+pub mod http;
 pub mod ledger;
 pub mod tokens;

@@ -1,0 +1,184 @@
+//! Who asks, and whether they may.
+//!
+//! The order of the answers is the rule: without good credentials 401; an app that the token is not for does not exist,
+//! 404; an app of one's own, without the permission, 403.
+
+use super::Http;
+use super::error::ApiError;
+use crate::tokens::{Grant, Permission};
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rollbook_core::id::App;
+use uuid::Uuid;
+
+/// Where tokens are known.
+pub trait TokenLookup: Send + Sync {
+    /// Whom a token belongs to and what it allows; none where it is unknown or revoked.
+    fn look_up(&self, token: &str) -> Option<Grant>;
+}
+
+const X_AUTH_KEY: HeaderName = HeaderName::from_static("x-auth-key");
+
+/// A request that may read an app.
+pub(super) struct Reader(Admitted);
+
+/// A request that may write to an app.
+pub(super) struct Writer(Admitted);
+
+/// The app that a request is about, and what else its path names.
+struct Admitted {
+    app: App,
+    path: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Reader {
+    /// The app.
+    pub(super) fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    /// An id in the path. One that is no UUID is simply the id of nothing.
+    pub(super) fn id(&self, name: &str) -> Result<Uuid, ApiError> {
+        self.0.path(name).and_then(read_id).ok_or_else(ApiError::not_found)
+    }
+}
+
+impl Writer {
+    /// The app.
+    pub(super) fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    /// A name in the path.
+    pub(super) fn name(&self, name: &str) -> &str {
+        self.0.path(name).unwrap_or_default()
+    }
+}
+
+impl Admitted {
+    fn path(&self, name: &str) -> Option<&str> {
+        self.path.iter().find(|(given, _)| &**given == name).map(|(_, value)| &**value)
+    }
+}
+
+/// Reads a UUID in the form that every client writes, and no other: one thing, one name.
+pub(super) fn read_id(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
+}
+
+impl FromRequestParts<Http> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers).ok_or_else(|| ApiError::unauthorized("Bearer"))?;
+        let grant = http.tokens.look_up(&token).ok_or_else(|| ApiError::unauthorized("Bearer"))?;
+        let may = matches!(grant.permission, Permission::Realtime | Permission::RealtimeAdmin);
+        admit(parts, &grant, may).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Http> for Writer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
+        let schemes = "Bearer, Basic realm=\"rollbook\"";
+        // Most engines can send nothing but a password.
+        let token = bearer(&parts.headers).or_else(|| password(&parts.headers)).ok_or_else(|| ApiError::unauthorized(schemes))?;
+        let grant = http.tokens.look_up(&token).ok_or_else(|| ApiError::unauthorized(schemes))?;
+        let may = matches!(grant.permission, Permission::Ingest | Permission::RealtimeAdmin);
+        admit(parts, &grant, may).await.map(Self)
+    }
+}
+
+async fn admit(parts: &mut Parts, grant: &Grant, may: bool) -> Result<Admitted, ApiError> {
+    let path = RawPathParams::from_request_parts(parts, &());
+    let path = path.await.map_err(|_| ApiError::bad_request("the path is not UTF-8"))?;
+    let path: Vec<_> = path.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let named = |name| path.iter().find(|(given, _): &&(Box<str>, Box<str>)| &**given == name).map_or("", |(_, value)| &**value);
+    let app = App::new(named("account_id"), named("app_id"))?;
+    match (grant.covers(&app), may) {
+        (false, _) => Err(ApiError::not_found()),
+        (true, false) => Err(ApiError::forbidden()),
+        (true, true) => Ok(Admitted { app, path }),
+    }
+}
+
+/// The token of a request: `Authorization` decides alone where it is there; else the key of the older pair of headers.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    match credentials(headers) {
+        Some((scheme, token)) => scheme.eq_ignore_ascii_case("bearer").then(|| token.to_owned()),
+        None if headers.contains_key(AUTHORIZATION) => None,
+        None => headers.get(X_AUTH_KEY)?.to_str().ok().map(str::to_owned),
+    }
+}
+
+/// The password of HTTP basic authentication; whose it is does not matter.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, encoded) = credentials(headers)?;
+    let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded).ok())??;
+    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some(password.to_owned())
+}
+
+fn credentials(headers: &HeaderMap) -> Option<(&str, &str)> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (all.next(), all.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.trim().split_once(' ')?;
+    Some((scheme, token.trim_start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn where_a_token_is_looked_for() {
+        for (pairs, expected) in [
+            (&[("authorization", "Bearer t")][..], Some("t")),
+            (&[("authorization", "bearer   t ")], Some("t")),
+            (&[("authorization", "Bearer")], None),
+            (&[("authorization", "t")], None),
+            (&[("authorization", "Basic eDp0")], None),
+            (&[("authorization", "Bearer t"), ("authorization", "Bearer u")], None),
+            (&[("x-auth-email", "a@b.c"), ("x-auth-key", "t")], Some("t")),
+            (&[("x-auth-key", "t")], Some("t")),
+            (&[("x-auth-email", "a@b.c")], None),
+            (&[("authorization", "nonsense"), ("x-auth-key", "t")], None),
+            (&[("authorization", "Bearer wrong"), ("x-auth-key", "t")], Some("wrong")),
+            (&[], None),
+        ] {
+            assert_eq!(bearer(&headers(pairs)).as_deref(), expected, "{pairs:?}");
+        }
+        assert_eq!(password(&headers(&[("authorization", "Basic eDp0")])).as_deref(), Some("t"));
+        assert_eq!(password(&headers(&[("authorization", "Basic !")])), None);
+        assert_eq!(password(&headers(&[("authorization", "Bearer eDp0")])), None);
+    }
+
+    #[test]
+    fn ids_have_one_form() {
+        assert!(read_id("005f4e0c-4d08-4d4e-a391-a76be75cd296").is_some());
+        assert!(read_id("005F4E0C-4D08-4D4E-A391-A76BE75CD296").is_some());
+        for text in [
+            "",
+            "..",
+            "005f4e0c4d084d4ea391a76be75cd296",
+            "{005f4e0c-4d08-4d4e-a391-a76be75cd296}",
+            "urn:uuid:005f4e0c-4d08-4d4e-a391-a76be75cd296",
+        ] {
+            assert!(read_id(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is counted, and the address that shows it.
+
+use crate::ledger::Receipt;
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// The program's metrics. Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram>,
+    in_flight: Gauge,
+    accepted: Counter,
+    duplicates: Counter,
+    refused: Counter,
+    kept: Counter,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+/// From a tenth of a millisecond to ten seconds.
+fn histogram() -> Histogram {
+    Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let new = Self {
+            registry: Arc::new(Mutex::new(Registry::with_prefix("rollbook"))),
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(histogram),
+            in_flight: Gauge::default(),
+            accepted: Counter::default(),
+            duplicates: Counter::default(),
+            refused: Counter::default(),
+            kept: Counter::default(),
+        };
+        new.register(|registry| {
+            registry.register("http_requests", "Requests answered", new.requests.clone());
+            registry.register("http_request_duration_seconds", "Time from request to answer", new.seconds.clone());
+            registry.register("http_requests_in_flight", "Requests under way", new.in_flight.clone());
+            registry.register("events_accepted", "Events that were new", new.accepted.clone());
+            registry.register("events_duplicate", "Events that were known", new.duplicates.clone());
+            registry.register("events_refused", "Events that were bad, or in conflict with known ones", new.refused.clone());
+            registry.register("deliveries_kept", "Engine deliveries kept raw", new.kept.clone());
+        });
+        new
+    }
+}
+
+impl Metrics {
+    /// Adds metrics of other parts of the program.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The metrics as OpenMetrics text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string has no way to fail.
+        let _ = encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+        text
+    }
+
+    /// Counts what became of a delivery.
+    pub(super) fn taken(&self, receipt: Receipt) {
+        self.accepted.inc_by(receipt.accepted as u64);
+        self.duplicates.inc_by(receipt.duplicates as u64);
+    }
+
+    /// Counts events that were refused.
+    pub(super) fn refused(&self, events: usize) {
+        self.refused.inc_by(events as u64);
+    }
+
+    /// Counts a delivery that was kept raw.
+    pub(super) fn kept(&self) {
+        self.kept.inc();
+    }
+
+    /// Counts a request as under way until the observation ends.
+    #[expect(clippy::disallowed_methods, reason = "this is the metrics layer, and nothing but a histogram depends on it")]
+    pub(super) fn observe(&self, method: &Method, route: String) -> Observed {
+        self.in_flight.inc();
+        Observed {
+            metrics: self.clone(),
+            route,
+            method: label(method),
+            started: Instant::now(),
+            _under_way: UnderWay(self.in_flight.clone()),
+        }
+    }
+}
+
+/// Methods are the client's to invent: those that are not ours share a label.
+fn label(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
+/// A request under way.
+pub(super) struct Observed {
+    metrics: Metrics,
+    route: String,
+    method: &'static str,
+    started: Instant,
+    _under_way: UnderWay,
+}
+
+/// A request that was answered.
+pub(super) struct Seen {
+    pub(super) route: String,
+    pub(super) method: &'static str,
+}
+
+/// Counts down where a client hangs up, too.
+struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Observed {
+    /// Counts the request as answered.
+    pub(super) fn done(self, status: StatusCode) -> Seen {
+        let Self { metrics, route, method, started, .. } = self;
+        metrics.requests.get_or_create(&Answered { route: route.clone(), method, status: status.as_u16() }).inc();
+        let labels = Route { route };
+        metrics.seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
+        Seen { route: labels.route, method }
+    }
+}
+
+/// `/metrics`, for a listener of its own: who may ask for it is a question of the network, not of tokens.
+pub fn metrics_router(metrics: Metrics) -> Router {
+    let show = move || {
+        let text = metrics.text();
+        async move { ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text) }
+    };
+    Router::new().route("/metrics", get(show))
+}

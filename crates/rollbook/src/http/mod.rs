@@ -1,0 +1,157 @@
+//! The HTTP API: the sessions family as RealtimeKit answers it, the addresses that take events, and nothing of its own
+//! about attendance.
+//!
+//! Wire names live here and nowhere else. An endpoint is a file; what they share is how to ask ([`auth`], `params`,
+//! `body`), how to answer (`json`, `row`, `error`), and what every request passes through (`guard`).
+#![allow(unused_qualifications, reason = "the macros that document handlers qualify every type")]
+
+pub mod auth;
+mod body;
+mod engines;
+mod error;
+mod events;
+mod guard;
+mod health;
+mod json;
+pub mod metrics;
+mod openapi;
+mod params;
+mod participant;
+mod participants;
+mod peer_report;
+mod request_id;
+mod respond;
+mod row;
+mod schema;
+mod session;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+pub use auth::TokenLookup;
+pub use metrics::{Metrics, metrics_router};
+
+use crate::ledger::Ledger;
+use axum::Router;
+use rollbook_ingest::janus::JanusOptions;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the API works with.
+#[derive(Clone)]
+pub struct AppState {
+    /// Takes events and answers questions.
+    pub ledger: Ledger,
+    /// Knows who may do what.
+    pub tokens: Arc<dyn TokenLookup>,
+    /// How much is taken at once, and how long it may take.
+    pub limits: Limits,
+    /// Counts what happens.
+    pub metrics: Metrics,
+    /// What Janus can't say of itself.
+    pub janus: JanusOptions,
+}
+
+/// How much the API takes at once, and how long it may take. Beyond it the answer is a 503 at once: a queue would only
+/// let everyone wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests at one time.
+    pub concurrent_requests: usize,
+    /// Bytes of one body, decompressed.
+    pub body_bytes: usize,
+    /// Bytes of all bodies in memory at one time.
+    pub buffered_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a request may take in all.
+    pub request_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrent_requests: 1024,
+            body_bytes: 16 << 20,
+            buffered_bytes: 256 << 20,
+            body_timeout: Duration::from_secs(30),
+            // Shorter than the official SDKs' own 60 seconds, so that they hear why.
+            request_timeout: Duration::from_secs(50),
+        }
+    }
+}
+
+/// What the handlers share.
+struct Shared {
+    ledger: Ledger,
+    tokens: Arc<dyn TokenLookup>,
+    limits: Limits,
+    metrics: Metrics,
+    janus: JanusOptions,
+    /// A permit a request.
+    requests: Semaphore,
+    /// A permit a [`body::BLOCK`] of a body in memory.
+    blocks: Arc<Semaphore>,
+}
+
+/// The handlers' state.
+#[derive(Clone)]
+struct Http(Arc<Shared>);
+
+impl std::ops::Deref for Http {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// Answers above this size are compressed where the client asks for it; below it a packet is a packet.
+const COMPRESS_ABOVE: u64 = 1024;
+
+/// The whole API. Whoever calls it brings the listener and decides when to stop.
+pub fn router(state: AppState) -> Router {
+    let AppState { ledger, tokens, limits, metrics, janus } = state;
+    let requests = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
+    let blocks = Arc::new(Semaphore::new((limits.buffered_bytes / body::BLOCK).min(Semaphore::MAX_PERMITS)));
+    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, janus, requests, blocks }));
+
+    let documented = OpenApiRouter::with_openapi(openapi::about()).nest("/client/v4", kit()).merge(ingest());
+    // The same without the prefix, for clients of the older base addresses; the document says so in words.
+    let (limited, api) = documented.split_for_parts();
+    let limited = limited.merge(Router::from(kit()));
+    let limited = limited.layer(axum::middleware::from_fn_with_state(http.clone(), guard::limit));
+    let (health, api) = OpenApiRouter::with_openapi(api).routes(routes!(health::alive)).routes(routes!(health::ready)).split_for_parts();
+    Router::new()
+        .merge(limited)
+        .merge(health)
+        .route("/openapi.json", openapi::serve(&api))
+        .fallback(guard::not_found)
+        .method_not_allowed_fallback(guard::method_not_allowed)
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE)))
+        .layer(axum::middleware::from_fn_with_state(http.clone(), guard::watch))
+        .with_state(http)
+}
+
+/// The sessions family. `peer-report` is a literal, and so wins over `{session_id}`.
+fn kit() -> OpenApiRouter<Http> {
+    OpenApiRouter::new()
+        .routes(routes!(sessions::list))
+        .routes(routes!(session::details))
+        .routes(routes!(participants::list))
+        .routes(routes!(participant::details))
+        .routes(routes!(peer_report::details))
+}
+
+/// The addresses that take events.
+fn ingest() -> OpenApiRouter<Http> {
+    OpenApiRouter::new().routes(routes!(events::take)).routes(routes!(engines::take))
+}

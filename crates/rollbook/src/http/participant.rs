@@ -1,0 +1,46 @@
+//! One participant of a session.
+
+use super::Http;
+use super::auth::Reader;
+use super::error::ApiError;
+use super::json::Json;
+use super::params::{Param, Params, documented};
+use super::participants::{AS_OF, INCLUDE_PEER_EVENTS, INCLUDE_STAYS, extras};
+use super::row::{self, ROW_BYTES};
+use super::schema::{ParticipantAnswer, ParticipantPath, ReadErrors};
+use crate::ledger::View;
+use axum::extract::{RawQuery, State};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+/// What may be asked. The `filters` of old clients asked for statistics that are not recorded, and is ignored.
+const PARAMS: &[Param] = &[INCLUDE_PEER_EVENTS, INCLUDE_STAYS, AS_OF];
+
+/// The parameters in the document.
+struct Known;
+
+impl IntoParams for Known {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(PARAMS)
+    }
+}
+
+/// Fetch a participant of a session
+#[utoipa::path(
+    get, path = "/accounts/{account_id}/realtime/kit/{app_id}/sessions/{session_id}/participants/{participant_id}", tag = "sessions",
+    operation_id = "get_participant", params(ParticipantPath, Known),
+    responses((status = 200, description = "The participant", body = ParticipantAnswer), ReadErrors),
+    security(("bearer" = []), ("email" = [], "key" = []))
+)]
+pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
+    let params = Params::read(query.as_deref(), PARAMS)?;
+    let (extras, as_of) = (extras(&params)?, params.time("as_of")?);
+    let (session, participant) = (reader.id("session_id")?, reader.id("participant_id")?);
+    let answer = http.ledger.roster(reader.app(), session, View::Raw, as_of).await?.ok_or_else(ApiError::not_found)?;
+    let place = answer.roster.find(participant).ok_or_else(ApiError::not_found)?;
+    let mut json = Json::with_capacity(ROW_BYTES);
+    json.raw(r#"{"success":true,"data":{"participant":"#);
+    row::participant(&mut json, answer.roster.row(place), answer.now, extras);
+    json.raw("}}");
+    Ok(json)
+}

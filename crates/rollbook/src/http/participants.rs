@@ -1,0 +1,118 @@
+//! The participants list of a session.
+
+use super::Http;
+use super::auth::Reader;
+use super::error::ApiError;
+use super::json::Json;
+use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, documented};
+use super::respond::{paging, work};
+use super::row::{self, Extras, ROW_BYTES};
+use super::schema::{ParticipantsAnswer, ReadErrors, SessionPath};
+use crate::ledger::{RosterAnswer, View};
+use axum::extract::{RawQuery, State};
+use rollbook_core::roster::{Order, Query, Search, Sort};
+use rollbook_core::time::Timestamp;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+/// Show the peers' events.
+pub(super) const INCLUDE_PEER_EVENTS: Param =
+    Param { name: "include_peer_events", description: "Whether each row has its peer's events, the earliest first.", kind: Kind::Flag };
+/// Show the stays.
+pub(super) const INCLUDE_STAYS: Param = Param {
+    name: "include_stays",
+    description: "Whether each row has its stays and what was odd about them (an addition of rollbook).",
+    kind: Kind::Flag,
+};
+/// Answer as of a time.
+pub(super) const AS_OF: Param = Param {
+    name: "as_of",
+    description: "The time that durations are counted to; pages of one time belong together (an addition of rollbook).",
+    kind: Kind::Time,
+};
+
+/// What may be asked.
+pub(super) const PARAMS: &[Param] = &[
+    INCLUDE_PEER_EVENTS,
+    INCLUDE_STAYS,
+    PAGE_NO,
+    PER_PAGE,
+    Param { name: "search", description: "Part of the display name, or how the participant's id or custom id begins.", kind: Kind::Text },
+    Param { name: "sort_by", description: "What the list is ordered by.", kind: Kind::Choice(&["joinedAt", "duration"]) },
+    SORT_ORDER,
+    Param {
+        name: "view",
+        description: "A row for each peer of the session, or a row for each person over the session and its breakouts.",
+        kind: Kind::Choice(&["raw", "consolidated"]),
+    },
+    AS_OF,
+];
+
+/// The parameters in the document.
+struct Known;
+
+impl IntoParams for Known {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(PARAMS)
+    }
+}
+
+/// What was asked.
+pub(super) struct Asked {
+    view: View,
+    query: Query,
+    extras: Extras,
+    as_of: Option<Timestamp>,
+}
+
+impl Asked {
+    pub(super) fn of(params: &Params<'_>) -> Result<Self, ApiError> {
+        let slice = params.slice()?;
+        let sort = params.choice("sort_by", &[("joinedAt", Sort::JoinedAt), ("duration", Sort::Duration)])?.unwrap_or_default();
+        let order = Order { sort, descending: params.descending()?.unwrap_or(false) };
+        let search = params.text("search").map(Search::new);
+        Ok(Self {
+            view: params.choice("view", &[("raw", View::Raw), ("consolidated", View::Consolidated)])?.unwrap_or_default(),
+            query: Query { order, search, offset: slice.offset, limit: slice.limit },
+            extras: extras(params)?,
+            as_of: params.time("as_of")?,
+        })
+    }
+
+    /// Whether the answer takes long enough to be in the way of other requests.
+    fn is_heavy(&self, answer: &RosterAnswer) -> bool {
+        let read = if self.query.search.is_some() { u32::MAX } else { self.query.limit };
+        let rows = read.min(answer.roster.len());
+        rows > 5_000 || (rows > 500 && self.extras != Extras::default())
+    }
+}
+
+/// Which extras were asked for.
+pub(super) fn extras(params: &Params<'_>) -> Result<Extras, ApiError> {
+    Ok(Extras { events: params.flag("include_peer_events")?, stays: params.flag("include_stays")? })
+}
+
+/// Fetch the participants list of a session
+#[utoipa::path(
+    get, path = "/accounts/{account_id}/realtime/kit/{app_id}/sessions/{session_id}/participants", tag = "sessions",
+    operation_id = "list_participants", params(SessionPath, Known),
+    responses((status = 200, description = "A page of the list", body = ParticipantsAnswer), ReadErrors),
+    security(("bearer" = []), ("email" = [], "key" = []))
+)]
+pub(super) async fn list(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
+    let asked = Asked::of(&Params::read(query.as_deref(), PARAMS)?)?;
+    let session = reader.id("session_id")?;
+    let answer = http.ledger.roster(reader.app(), session, asked.view, asked.as_of).await?.ok_or_else(ApiError::not_found)?;
+    work(asked.is_heavy(&answer), move || render(&answer, &asked)).await
+}
+
+fn render(answer: &RosterAnswer, asked: &Asked) -> Json {
+    let page = answer.roster.page(&asked.query, answer.now);
+    let mut json = Json::with_capacity(128 + page.rows.len() * ROW_BYTES);
+    json.raw(r#"{"success":true,"data":{"participants":"#);
+    json.list(&page.rows, |json, place| row::participant(json, answer.roster.row(*place), answer.now, asked.extras));
+    json.raw(",");
+    paging(&mut json, page.total.into(), page.offset.into(), page.rows.len());
+    json.raw("}}");
+    json
+}
