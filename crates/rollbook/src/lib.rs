@@ -3,7 +3,13 @@
 //! This crate is the program around the pure core: the ledger that keeps folds and rosters up to date over a store,
 //! the HTTP API, and the command line.
 
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod export;
 pub mod http;
+pub mod import;
 pub mod ledger;
+pub mod serve;
 pub mod tokens;

@@ -1,3 +1,5 @@
 //! The `rollbook` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    rollbook::cli::run()
+}

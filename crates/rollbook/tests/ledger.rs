@@ -1,21 +1,25 @@
 //! The ledger over a store against the reference: random deliveries, evictions, restarts, a moving `now`, questions about other times.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 #[path = "../../core/tests/incremental/mod.rs"]
 mod incremental;
 #[path = "../../core/tests/reference/mod.rs"]
 mod reference;
 
-use incremental::{list, shown};
+use incremental::{list, row, shown};
 use proptest::prelude::*;
 use reference::generate::{History, Scope, history};
-use reference::{Ask, SessionAnswer, Sort, World};
-use rollbook::ledger::{Ledger, Options, Receipt, SessionsQuery, View};
+use reference::{Ask, RowAnswer, SessionAnswer, Sort, World};
+use rollbook::ledger::{Ledger, Options, PageAnswer, Receipt, SessionsQuery, View};
 use rollbook_core::event::Event;
+use rollbook_core::roster::{Order, Query};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{MemoryStore, Store};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use uuid::Uuid;
 
 /// A ledger that can be restarted over its store, and a clock that the test sets.
 struct Subject {
@@ -67,7 +71,27 @@ impl Subject {
                 assert_eq!(answer.now, asked);
                 let expected = world.participants(session.id, ask.view, ask.sort, ask.descending, None).unwrap_or_default();
                 assert_eq!(list(&answer.roster, &ask, asked), expected, "{view:?} {}", session.id);
+                assert_eq!(self.pages(session.id, view, as_of).await, expected, "{view:?} {}", session.id);
             }
+        }
+    }
+
+    /// The whole list of participants by falling duration, three a page, turned round.
+    async fn pages(&self, session: Uuid, view: View, as_of: Option<Timestamp>) -> Vec<RowAnswer> {
+        let order = Order { sort: rollbook_core::roster::Sort::Duration, descending: true };
+        let mut query = Query { order, search: None, offset: 0, limit: 3 };
+        let mut all = Vec::new();
+        loop {
+            let PageAnswer { roster, page, now } =
+                self.ledger.participants(&self.history.app, session, view, &query, as_of).await.unwrap().unwrap();
+            assert_eq!(u64::from(page.offset), query.offset.min(u64::from(page.total)));
+            all.extend(page.rows.iter().map(|ix| row(roster.row(*ix), now)));
+            if page.rows.is_empty() {
+                assert_eq!(all.len(), page.total as usize);
+                all.reverse();
+                return all;
+            }
+            query.offset += 3;
         }
     }
 

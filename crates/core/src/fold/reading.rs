@@ -45,18 +45,20 @@ impl Reading {
     }
 
     /// Reads anew what changed: the peers that the facts name as changed, and those whose deadline passed.
-    /// `now` must not be earlier than what the reading relies on: see [`Reading::validity`].
-    pub fn update(&mut self, facts: &Facts, changed: &Changes, now: Timestamp) {
+    /// `now` must not be earlier than what the reading relies on: see [`Reading::validity`]. Returns the peers that were read anew.
+    pub fn update(&mut self, facts: &Facts, changed: &Changes, now: Timestamp) -> BTreeSet<PeerIx> {
         let mut again = changed.peers.clone();
         again.extend(self.deadlines.iter().take_while(|(at, _)| *at < now).map(|(_, peer)| *peer));
         self.attendances.resize_with(facts.peers.len(), Attendance::default);
         self.robots.resize(facts.peers.len(), false);
         let mut from = changed.from;
+        let mut touched = BTreeSet::new();
         while let Some(peer) = again.pop_first() {
             let alone = [peer];
             let (peers, slots) = facts.group(peer).map_or((&alone[..], &[][..]), |group| (&group.peers, &group.slots));
             for (peer, attendance) in attend(facts, peers, slots, now) {
                 again.remove(&peer);
+                touched.insert(peer);
                 from = from.min(self.replace(facts, peer, attendance));
             }
         }
@@ -66,6 +68,7 @@ impl Reading {
             self.sittings =
                 vec![Sitting { id: facts.stream.id, begun: Timestamp::from_micros(i64::MIN), ended: facts.ends.last().copied() }];
         }
+        touched
     }
 
     /// The same reading, as one that relies on what `other` does: the way to a reading may have relied on more than the reading needs.
@@ -107,14 +110,15 @@ impl Reading {
         Some(home.map_or(Resolved::Gone, Resolved::Sitting))
     }
 
-    /// The sessions that contain an event: of a peer's event one; of a roster those of its entries; of an end the one that it ended.
+    /// The sessions that contain an event, which are those that its ids lead to: of a peer's event one; of a roster the one of its time
+    /// and those of its entries; of an end the one that it ended.
     pub(crate) fn homes(&self, facts: &Facts, event: u32) -> Vec<SittingIx> {
-        let of_peers: Vec<_> = self.subjects(facts, event).into_iter().filter_map(|peer| self.home_with(facts, event, peer)).collect();
-        if !of_peers.is_empty() {
-            return of_peers;
+        let mut homes: Vec<_> = self.subjects(facts, event).into_iter().filter_map(|peer| self.home_with(facts, event, peer)).collect();
+        let is_roster = matches!(facts.events[event as usize].body, Body::SessionRoster(..));
+        if homes.is_empty() || is_roster {
+            homes.extend(self.ended_at(facts, event).or_else(|| self.begun_by(facts.events[event as usize].time)));
         }
-        let by_time = || self.begun_by(facts.events[event as usize].time);
-        self.ended_at(facts, event).or_else(by_time).into_iter().collect()
+        homes
     }
 
     /// The session that contains what an event says of one peer.
@@ -135,7 +139,7 @@ impl Reading {
         let attendance = &self.attendances[peer as usize];
         let (entry, stay) = attendance.entries[place];
         // What came at the stay's very start may still lie before the event that opened it.
-        let opens_later = |ix: &u32| facts.told(attendance.entries[*ix as usize].0).0 >= entry.time;
+        let opens_later = |ix: &u32| attendance.entries[*ix as usize].0.time >= entry.time;
         let next = || attendance.stays.iter().zip(&attendance.opened_by).find(|(_, ix)| opens_later(ix)).map(|(stay, _)| *stay);
         let by_stay = stay.map(|ix| attendance.stays[ix as usize]);
         let stay = by_stay.or_else(|| if entry.act == Act::Created { next() } else { None }).filter(|_| !self.is_robot(peer));
@@ -167,7 +171,7 @@ impl Reading {
     }
 
     /// The times from which and before which the stays of a session start.
-    fn span(&self, sitting: SittingIx) -> (Timestamp, Timestamp) {
+    pub(crate) fn span(&self, sitting: SittingIx) -> (Timestamp, Timestamp) {
         let begun = |ix: SittingIx| self.sittings.get(ix).map(|sitting| sitting.begun);
         let far = Timestamp::from_micros(i64::MAX);
         (begun(sitting).unwrap_or(far), begun(sitting + 1).unwrap_or(far))

@@ -1,12 +1,15 @@
 //! Rosters: the participants list of a session, in an order in which any page is a slice.
 
 mod consolidate;
+mod live;
 mod page;
+mod ranked;
 mod row;
 mod snapshot;
 mod summary;
 
 pub use consolidate::consolidate;
+pub use live::LiveRosters;
 pub use page::{Order, Page, Query, Search, Sort, fold_case};
 pub use row::{Details, Length, Part, PeerAct, PeerEvent, Row};
 pub use snapshot::{RowView, Snapshot, SnapshotError, encode};

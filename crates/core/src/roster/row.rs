@@ -114,7 +114,6 @@ pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: Pe
     let events = facts.peer_events(reading, sitting, session, peer);
     let told = facts.told_of(peer);
     let (created_at, updated_at) = facts.heard_of(reading, sitting, peer).unwrap_or((first.start, first.start));
-    let gone: i64 = stays.iter().filter(|stay| stay.out.is_some()).map(|stay| stay.length(first.start)).sum();
     Some(Row {
         session,
         id: facts.peer_id(peer),
@@ -124,11 +123,20 @@ pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: Pe
         preset_name: told.preset_name,
         joined_at: first.start,
         left_at: last.out,
-        length: if last.out.is_some() { Length::Gone(gone) } else { Length::In(last.start.plus(-gone)) },
+        length: length(stays),
         created_at,
         updated_at,
         details: Details { stays: stays.to_vec(), anomalies: facts.anomalies(reading, sitting, peer), events },
     })
+}
+
+/// The sum of a peer's stays; only the last may be open.
+pub(crate) fn length(stays: &[Stay]) -> Length {
+    let gone: i64 = stays.iter().filter_map(|stay| Some(stay.out?.since(stay.start))).sum();
+    match stays.last() {
+        Some(Stay { start, out: None, .. }) => Length::In(start.plus(-gone)),
+        _ => Length::Gone(gone),
+    }
 }
 
 /// A session as one of the parts that a list is made from.
@@ -147,7 +155,13 @@ impl Part<'_> {
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let peers = self.reading.listed(self.facts, self.sitting);
-        peers.into_iter().filter_map(|peer| row(self.facts, self.reading, self.sitting, peer)).collect()
+        self.rows_of(&peers)
+    }
+
+    /// The raw rows of some of its peers, in their order.
+    #[must_use]
+    pub fn rows_of(&self, peers: &[PeerIx]) -> Vec<Row> {
+        peers.iter().filter_map(|peer| row(self.facts, self.reading, self.sitting, *peer)).collect()
     }
 
     /// The stream that the session is folded from.

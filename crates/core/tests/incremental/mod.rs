@@ -195,7 +195,7 @@ pub fn list<B: AsRef<[u8]>>(roster: &Snapshot<B>, ask: &Ask<'_>, now: Timestamp)
     }
 }
 
-fn row(row: RowView<'_>, now: Timestamp) -> RowAnswer {
+pub fn row(row: RowView<'_>, now: Timestamp) -> RowAnswer {
     let details = row.details();
     let text = |text: Option<&str>| text.map(String::from);
     let mut stays: Vec<_> = details

@@ -2,12 +2,14 @@
 
 use super::Inner;
 use rollbook_core::codec;
-use rollbook_core::fold::{Facts, Reading};
+use rollbook_core::fold::{Facts, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
+use rollbook_core::roster::{LiveRosters, Part, Query, Row};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
 
 /// One stream's facts and their reading, with what they know of the store.
 pub(super) struct Fold(Mutex<State>);
@@ -16,6 +18,8 @@ pub(super) struct Fold(Mutex<State>);
 pub(super) struct State {
     pub(super) facts: Facts,
     pub(super) reading: Reading,
+    /// Those of the reading's sessions that were asked for while someone was in.
+    live: LiveRosters,
     /// The last batch that the facts have, of the stream itself and of each of its sources' streams.
     known: BTreeMap<Stream, Seq>,
     /// Bytes of the encoded batches that were taken.
@@ -29,7 +33,7 @@ impl Fold {
     pub(super) fn new(app: &App, stream: Stream) -> Self {
         let known = BTreeMap::from([(stream, 0)]);
         let facts = Facts::new(app.clone(), stream);
-        Self(Mutex::new(State { facts, reading: Reading::default(), known, taken: 0 }))
+        Self(Mutex::new(State { facts, reading: Reading::default(), live: LiveRosters::default(), known, taken: 0 }))
     }
 
     /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
@@ -80,20 +84,42 @@ impl State {
     /// The reading that is kept moves with the store's `now` only: a question about another time gets one of its own, so that nobody's
     /// question about a far future makes the present expensive.
     pub(super) fn at<T>(&mut self, now: Timestamp, as_of: Option<Timestamp>, answer: impl FnOnce(&Facts, &Reading) -> T) -> T {
-        let changes = self.facts.take_changes();
         let asked = as_of.unwrap_or(now);
-        if self.reading.validity().relied_on < now {
-            if !changes.is_empty() || self.reading.validity().until < now {
-                self.reading.update(&self.facts, &changes, now);
-            }
-            if self.reading.validity().holds(asked) {
-                return answer(&self.facts, &self.reading);
-            }
-        } else {
-            self.facts.give_back(changes);
-        }
-        answer(&self.facts, &Reading::full(&self.facts, asked))
+        if self.keep_up(now, asked) { answer(&self.facts, &self.reading) } else { answer(&self.facts, &Reading::full(&self.facts, asked)) }
     }
+
+    /// A page of the session that an id leads to, from a roster that is kept up to date peer by peer: its rows, in order.
+    /// None where nobody is in: then a roster that is made once serves until someone comes; and where the question is about another time.
+    pub(super) fn live_page(&mut self, session: Uuid, query: &Query, now: Timestamp, as_of: Option<Timestamp>) -> Option<LivePage> {
+        if !self.keep_up(now, as_of.unwrap_or(now)) || query.search.is_some() {
+            return None;
+        }
+        let Some(Resolved::Sitting(sitting)) = self.reading.resolve(&self.facts, session) else { return None };
+        let part = Part { facts: &self.facts, reading: &self.reading, sitting };
+        let (total, offset, peers) = self.live.page(part, query, as_of.unwrap_or(now))?;
+        Some(LivePage { total, offset, rows: part.rows_of(&peers) })
+    }
+
+    /// Brings the reading that is kept up to `now`; returns whether it holds at the time that was asked about.
+    fn keep_up(&mut self, now: Timestamp, asked: Timestamp) -> bool {
+        let changes = self.facts.take_changes();
+        if self.reading.validity().relied_on >= now {
+            self.facts.give_back(changes);
+            return false;
+        }
+        if !changes.is_empty() || self.reading.validity().until < now {
+            let touched = self.reading.update(&self.facts, &changes, now);
+            self.live.follow(&self.facts, &self.reading, &touched);
+        }
+        self.reading.validity().holds(asked)
+    }
+}
+
+/// A page of a live roster.
+pub(super) struct LivePage {
+    pub(super) total: u32,
+    pub(super) offset: u32,
+    pub(super) rows: Vec<Row>,
 }
 
 impl Inner {

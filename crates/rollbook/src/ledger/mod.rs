@@ -19,7 +19,7 @@ use writer::Writers;
 
 use bytes::Bytes;
 use rollbook_core::id::App;
-use rollbook_core::roster::{Snapshot, Summary};
+use rollbook_core::roster::{Page, Snapshot, Summary};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Store, StoreError};
 use std::path::PathBuf;
@@ -73,6 +73,17 @@ pub enum View {
 pub struct RosterAnswer {
     /// The rows.
     pub roster: Arc<Snapshot<Bytes>>,
+    /// `now`.
+    pub now: Timestamp,
+}
+
+/// A page of a participants list: the places of its rows in a roster, which may have no other rows.
+#[derive(Clone, Debug)]
+pub struct PageAnswer {
+    /// The rows.
+    pub roster: Arc<Snapshot<Bytes>>,
+    /// Which of them, in order; how many there are in all.
+    pub page: Page,
     /// `now`.
     pub now: Timestamp,
 }

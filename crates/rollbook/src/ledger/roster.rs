@@ -1,12 +1,12 @@
 //! The roster of a session: the one that is held, if all that it was made from still stands; else a new one.
 
 use super::basis::{Basis, Held};
-use super::fold::Fold;
-use super::{Inner, Ledger, RosterAnswer, View};
+use super::fold::{Fold, LivePage};
+use super::{Inner, Ledger, PageAnswer, RosterAnswer, View};
 use bytes::Bytes;
 use rollbook_core::fold::{Resolved, Validity};
 use rollbook_core::id::{App, Stream};
-use rollbook_core::roster::{Part, Row, Snapshot, consolidate, encode};
+use rollbook_core::roster::{Page, Part, Query, Row, Snapshot, consolidate, encode};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, StoreError};
 use std::sync::Arc;
@@ -29,31 +29,56 @@ struct Rows {
 }
 
 impl Ledger {
+    /// A page of the participants list of a session, at the store's time or at `as_of`; none where the app knows no such session.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn participants(
+        &self,
+        app: &App,
+        session: Uuid,
+        view: View,
+        query: &Query,
+        as_of: Option<Timestamp>,
+    ) -> Result<Option<PageAnswer>, StoreError> {
+        let inner = &self.0;
+        let of_roster = |RosterAnswer { roster, now }| PageAnswer { page: roster.page(query, now), roster, now };
+        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+            return Ok(Some(of_roster(standing)));
+        }
+        let Some(found) = inner.find(app, session).await? else { return Ok(None) };
+        if view == View::Raw {
+            let live = found.fold.lock().live_page(session, query, found.now, as_of);
+            if let Some(page) = live {
+                return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
+            }
+        }
+        Ok(Some(of_roster(inner.made(app, session, view, found, as_of).await?)))
+    }
+
     /// The roster of a session, at the store's time or at `as_of`; none where the app knows no such session.
     ///
     /// # Errors
     /// Where the store can't read.
     pub async fn roster(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(held) = inner.held(app, session, view)
-            && let Some(now) = inner.unchanged(app, &held.basis).await?
-        {
-            let now = as_of.unwrap_or(now);
-            if held.roster.validity().holds(now) {
-                return Ok(Some(RosterAnswer { roster: Arc::clone(&held.roster), now }));
-            }
+        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+            return Ok(Some(standing));
         }
-        let Some(found) = inner.find(app, session).await? else { return Ok(None) };
-        let now = found.now;
-        let family = match view {
-            View::Raw => inner.alone(&found),
-            View::Consolidated => inner.family(app, &found, session, as_of).await?,
-        };
-        let (this, app) = (Arc::clone(inner), app.clone());
-        // Folding and sorting a large session takes long enough to hold up every other request of this thread.
-        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, now, as_of)).await;
-        let held = made.map_err(|e| StoreError::Damaged(format!("roster not made: {e}")))?;
-        Ok(Some(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(now) }))
+        match inner.find(app, session).await? {
+            Some(found) => inner.made(app, session, view, found, as_of).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl PageAnswer {
+    /// The rows of a page as a roster of their own; peers of one session have one row each.
+    fn of_live(page: LivePage, now: Timestamp) -> Self {
+        let ids: Vec<Uuid> = page.rows.iter().map(|row| row.id).collect();
+        let roster = Snapshot::new(Bytes::from(encode(page.rows, Validity::default(), &[]))).unwrap_or_else(|_| Snapshot::empty());
+        let rows = ids.into_iter().filter_map(|id| roster.find(id)).collect();
+        Self { page: Page { total: page.total, offset: page.offset, rows }, roster: Arc::new(roster), now }
     }
 }
 
@@ -64,6 +89,35 @@ pub(super) struct Family {
 }
 
 impl Inner {
+    /// The roster that is held, if all that it was made from still stands.
+    async fn standing(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
+        let Some(held) = self.held(app, session, view) else { return Ok(None) };
+        let Some(now) = self.unchanged(app, &held.basis).await? else { return Ok(None) };
+        let now = as_of.unwrap_or(now);
+        Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now }))
+    }
+
+    /// A roster made anew, and held.
+    async fn made(
+        self: &Arc<Self>,
+        app: &App,
+        session: Uuid,
+        view: View,
+        found: Found,
+        as_of: Option<Timestamp>,
+    ) -> Result<RosterAnswer, StoreError> {
+        let now = found.now;
+        let family = match view {
+            View::Raw => self.alone(&found),
+            View::Consolidated => self.family(app, &found, session, as_of).await?,
+        };
+        let (this, app) = (Arc::clone(self), app.clone());
+        // Folding and sorting a large session takes long enough to hold up every other request of this thread.
+        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, now, as_of)).await;
+        let held = made.map_err(|e| StoreError::Damaged(format!("roster not made: {e}")))?;
+        Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(now) })
+    }
+
     fn held(&self, app: &App, session: Uuid, view: View) -> Option<Arc<Held>> {
         self.cache.roster(app, session, view).or_else(|| {
             let held = Arc::new(self.segments.open(app, session, view)?);

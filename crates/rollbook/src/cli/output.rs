@@ -1,0 +1,26 @@
+//! What the program says: answers on stdout, errors on stderr. Everything else is the log's.
+
+#![allow(clippy::print_stderr, reason = "the one place that writes to the terminal")]
+
+use std::io::{self, Write as _};
+
+/// Writes a line to stdout at once: whoever waits for it may be a program.
+///
+/// # Errors
+/// Where stdout can't be written.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Tells on stderr how something went that is no answer.
+pub(super) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Tells on stderr why the command failed.
+pub(super) fn error(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}

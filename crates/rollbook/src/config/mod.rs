@@ -1,0 +1,186 @@
+//! Settings: default < file < environment < flag.
+//!
+//! [`Layer`] is one level of that, every setting optional; flags and environment come in as one through clap, which lets the flag win.
+
+mod seconds;
+mod size;
+
+pub use seconds::Seconds;
+pub use size::Size;
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+/// The commented file of all settings with their defaults.
+pub const DEFAULTS_FILE: &str = include_str!("defaults.toml");
+
+/// What a server runs with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Where the HTTP API listens.
+    pub listen: SocketAddr,
+    /// Where metrics are fetched.
+    pub metrics_listen: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+    /// About how much memory folds and rosters may take.
+    pub memory: Size,
+    /// How many requests are worked on at once.
+    pub max_concurrent_requests: NonZeroU32,
+    /// Whether a Janus room of one name is the same meeting on every instance.
+    pub janus_rooms_shared: bool,
+    /// How long a Janus client may be gone before Janus notices.
+    pub janus_silence: Seconds,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// How it is logged.
+    pub log_format: LogFormat,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            metrics_listen: (Ipv4Addr::LOCALHOST, 9464).into(),
+            data: "./rollbook-data".into(),
+            memory: Size(1 << 30),
+            max_concurrent_requests: NonZeroU32::MIN.saturating_add(1023),
+            janus_rooms_shared: false,
+            janus_silence: Seconds(0),
+            log_level: LogLevel::Info,
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// And what may soon fail.
+    Warn,
+    /// And what happens rarely.
+    Info,
+    /// And every request.
+    Debug,
+    /// And every step.
+    Trace,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: an object a line.
+    Json,
+}
+
+/// One level of settings: those that it leaves out come from the level below.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Args)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Where the HTTP API listens; port 0 takes any free port [default: 127.0.0.1:8080]
+    #[arg(long, env = "ROLLBOOK_LISTEN", value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Where Prometheus fetches metrics [default: 127.0.0.1:9464]
+    #[arg(long, env = "ROLLBOOK_METRICS_LISTEN", value_name = "ADDR:PORT")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// The data folder; created where there is none [default: ./rollbook-data]
+    #[arg(long, env = "ROLLBOOK_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// About how much memory folds and rosters may take [default: 1GiB]
+    #[arg(long, env = "ROLLBOOK_MEMORY", value_name = "SIZE")]
+    pub memory: Option<Size>,
+    /// How many requests are worked on at once; further ones get a 503 [default: 1024]
+    #[arg(long, env = "ROLLBOOK_MAX_CONCURRENT_REQUESTS", value_name = "NUMBER")]
+    pub max_concurrent_requests: Option<NonZeroU32>,
+    /// Whether a Janus room of one name is the same meeting on every instance [default: false]
+    #[arg(long, env = "ROLLBOOK_JANUS_ROOMS_SHARED", value_name = "BOOL")]
+    pub janus_rooms_shared: Option<bool>,
+    /// How long a Janus client may be gone before Janus notices: its session_timeout, and a few seconds [default: 0]
+    #[arg(long, env = "ROLLBOOK_JANUS_SILENCE", value_name = "SECONDS")]
+    pub janus_silence: Option<Seconds>,
+    /// What is logged, to stderr [default: info]
+    #[arg(long, env = "ROLLBOOK_LOG_LEVEL", value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+    /// How it is logged [default: text]
+    #[arg(long, env = "ROLLBOOK_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// Why a settings file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It can't be read.
+    #[error("can't read the settings file {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// It says what no setting is.
+    #[error("{path}:{line}: {key}{message}", path = .path.display())]
+    Bad {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The key that the line sets, with a colon; empty where it sets none.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Settings {
+    /// The settings of these levels: the defaults, the file where one is given, and flags with the environment.
+    ///
+    /// # Errors
+    /// Where the file can't be read, or says what no setting is.
+    pub fn resolve(file: Option<&Path>, flags: Layer) -> Result<Self, ConfigError> {
+        let below = match file {
+            Some(path) => Self::default().under(Layer::read(path)?),
+            None => Self::default(),
+        };
+        Ok(below.under(flags))
+    }
+
+    /// These settings, but for those that the layer gives.
+    fn under(self, layer: Layer) -> Self {
+        Self {
+            listen: layer.listen.unwrap_or(self.listen),
+            metrics_listen: layer.metrics_listen.unwrap_or(self.metrics_listen),
+            data: layer.data.unwrap_or(self.data),
+            memory: layer.memory.unwrap_or(self.memory),
+            max_concurrent_requests: layer.max_concurrent_requests.unwrap_or(self.max_concurrent_requests),
+            janus_rooms_shared: layer.janus_rooms_shared.unwrap_or(self.janus_rooms_shared),
+            janus_silence: layer.janus_silence.unwrap_or(self.janus_silence),
+            log_level: layer.log_level.unwrap_or(self.log_level),
+            log_format: layer.log_format.unwrap_or(self.log_format),
+        }
+    }
+}
+
+impl Layer {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.into(), cause })?;
+        toml::from_str(&text).map_err(|error| {
+            let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
+            let line = before.matches('\n').count();
+            let key =
+                text.lines().nth(line).and_then(|line| line.split_once('=')).map_or(String::new(), |(key, _)| format!("{}: ", key.trim()));
+            ConfigError::Bad { path: path.into(), line: line + 1, key, message: error.message().to_owned() }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

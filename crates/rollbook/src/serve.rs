@@ -1,0 +1,174 @@
+//! The server: a ledger over a data folder, the HTTP API on one listener, metrics on another.
+//!
+//! Listeners and the moment to stop are passed in, so that `serve`, `demo` and tests run the same server.
+
+use crate::clock;
+use crate::config::Settings;
+use crate::http::{self, AppState, Limits, Metrics, metrics_router};
+use crate::ledger::{Ledger, Options};
+use crate::tokens::TokenFile;
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use rollbook_ingest::janus::JanusOptions;
+use rollbook_store::SqliteStore;
+use rollbook_store::sqlite::OpenError;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long requests under way may take once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data folder can't be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// An address can't be listened on.
+    #[error("can't listen on {address} ({setting}): {cause}")]
+    Listen {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The system has no threads for us.
+    #[error("can't start: {0}")]
+    Runtime(io::Error),
+}
+
+/// The runtime that everything asynchronous runs on.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn runtime() -> Result<Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)
+}
+
+/// Opens the store of the data folder, which no other process may use meanwhile.
+///
+/// # Errors
+/// Where the folder can't be used.
+pub fn open_store(settings: &Settings) -> Result<Arc<SqliteStore>, ServeError> {
+    Ok(Arc::new(SqliteStore::open(&settings.data, Arc::new(clock::now))?))
+}
+
+/// Opens the ledger of the data folder.
+///
+/// # Errors
+/// Where the folder can't be used.
+pub fn open_ledger(settings: &Settings) -> Result<Ledger, ServeError> {
+    let options = Options { segments: Some(settings.data.join("segments")), memory: settings.memory.0 };
+    Ok(Ledger::new(open_store(settings)?, options))
+}
+
+/// Where a server listens.
+pub struct Listeners {
+    /// For the HTTP API.
+    pub http: TcpListener,
+    /// For metrics.
+    pub metrics: TcpListener,
+}
+
+impl Listeners {
+    /// Listens where the settings say.
+    ///
+    /// # Errors
+    /// Where one of the addresses can't be had.
+    pub async fn bind(settings: &Settings) -> Result<Self, ServeError> {
+        Ok(Self { http: listen("listen", settings.listen).await?, metrics: listen("metrics_listen", settings.metrics_listen).await? })
+    }
+}
+
+/// Listens on the address that a setting names.
+///
+/// # Errors
+/// Where it can't be had.
+pub async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|cause| ServeError::Listen { setting, address, cause })
+}
+
+/// A server at work.
+pub struct Running {
+    /// Where the HTTP API listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Starts the server: what connects from now on is answered.
+///
+/// # Errors
+/// Where a listener does not know its address.
+pub fn start(settings: &Settings, ledger: Ledger, listeners: Listeners) -> io::Result<Running> {
+    let address = listeners.http.local_addr()?;
+    let tokens = TokenFile::open(&settings.data, Arc::new(clock::now));
+    let (api, metrics) = routers(settings, ledger, tokens);
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for (listener, router) in [(listeners.http, api), (listeners.metrics, metrics)] {
+        let mut stopped = stopped.clone();
+        let stopping = async move {
+            // An error says that the sender is gone, which is a reason to stop as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        // An answer is written whole, so nothing is gained by waiting for more to send.
+        let listener = listener.tap_io(|stream| {
+            if let Err(cause) = stream.set_nodelay(true) {
+                tracing::debug!(%cause, "no TCP_NODELAY");
+            }
+        });
+        tasks.spawn(async move {
+            if let Err(cause) = axum::serve(listener, router).with_graceful_shutdown(stopping).await {
+                tracing::error!(%cause, "a listener failed");
+            }
+        });
+    }
+    Ok(Running { address, stop, tasks })
+}
+
+impl Running {
+    /// Takes nothing new, finishes what is under way, and ends; what takes too long is cut off.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
+            tracing::warn!("some requests took longer than {} s and were cut off", GRACE.as_secs());
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+fn routers(settings: &Settings, ledger: Ledger, tokens: TokenFile) -> (Router, Router) {
+    let metrics = Metrics::default();
+    let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
+    let janus = JanusOptions { rooms_shared: settings.janus_rooms_shared, silence: settings.janus_silence.micros() };
+    let state = AppState { ledger, tokens: Arc::new(tokens), limits, metrics: metrics.clone(), janus };
+    (http::router(state), metrics_router(metrics))
+}
+
+/// Waits until the process is told to end (SIGTERM, or Ctrl-C).
+pub async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                // Where Ctrl-C can't be listened for, SIGTERM still can.
+                Ok(()) = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
