@@ -1,5 +1,7 @@
 //! The ledger over a store against the reference: random deliveries, evictions, restarts, a moving `now`, questions about other times.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 #[path = "../../core/tests/incremental/mod.rs"]
 mod incremental;
 #[path = "../../core/tests/reference/mod.rs"]

@@ -2,7 +2,7 @@
 
 use super::sitting::DEFAULT_KEEP_ALIVE;
 use crate::event::{Body, Content, Event, Identity, Kind, Leave, Leaver, PeerInfo, Present, Roll};
-use crate::id::{App, Parent, Stream, StreamKind};
+use crate::id::{App, Parent, Stream};
 use crate::roster::ParentId;
 use crate::time::{SECOND, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,28 +28,31 @@ pub struct Facts {
     pub(crate) app: App,
     pub(crate) stream: Stream,
     pub(crate) events: Vec<Event>,
-    identities: HashMap<Identity, Content>,
+    pub(super) identities: HashMap<Identity, Content>,
     pub(crate) peers: Vec<PeerFacts>,
-    peer_ix: HashMap<Uuid, PeerIx>,
+    pub(super) peer_ix: HashMap<Uuid, PeerIx>,
     /// In a meeting: the ids that its events yield, each with the event and, of a roster's entry, the peer.
-    derived: HashMap<Uuid, (u32, Option<PeerIx>)>,
+    pub(super) derived: HashMap<Uuid, (u32, Option<PeerIx>)>,
     pub(crate) slots: Vec<SlotFacts>,
-    slot_ix: BTreeMap<(Box<str>, Box<str>), u32>,
+    pub(super) slot_ix: BTreeMap<(Box<str>, Box<str>), u32>,
     /// Peers and slots that are folded together, as the peers took the slots.
-    groups: Vec<GroupFacts>,
+    pub(super) groups: Vec<GroupFacts>,
     /// The peer that a leave by slot is if the slot turns out to be free, by event.
-    strays: HashMap<u32, PeerIx>,
+    pub(super) strays: HashMap<u32, PeerIx>,
     /// The times of the explicit ends.
     pub(crate) ends: BTreeSet<Timestamp>,
     /// By source, in order of time.
-    rosters: BTreeMap<Box<str>, Vec<RosterFact>>,
+    pub(super) rosters: BTreeMap<Box<str>, Vec<RosterFact>>,
     /// By source, in order of time; every source that reported here has its line.
-    lives: BTreeMap<Box<str>, BTreeSet<(Timestamp, Life)>>,
+    pub(super) lives: BTreeMap<Box<str>, BTreeSet<(Timestamp, Life)>>,
     /// What new events may have changed since it was last asked for.
-    changes: Changes,
+    pub(super) changes: Changes,
     /// The earliest event that tells a keep-alive: its time, source and id, and the seconds.
-    keep_alive: Option<((Timestamp, Box<str>, Box<str>), u16)>,
+    pub(super) keep_alive: Option<(Told, u16)>,
 }
+
+/// When an event told something: its time, source and id.
+pub(super) type Told = (Timestamp, Box<str>, Box<str>);
 
 /// What new events may have changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,7 +100,7 @@ pub(crate) struct PeerFacts {
     /// In the order of rule 4.1, but for the choice by state at one time.
     pub(crate) entries: Vec<Entry>,
     /// Those that it is folded together with.
-    group: Option<u32>,
+    pub(super) group: Option<u32>,
 }
 
 /// One slot's events.
@@ -106,7 +109,7 @@ pub(crate) struct SlotFacts {
     pub(crate) source: Box<str>,
     /// Leaves that name only the slot.
     pub(crate) leaves: Vec<Entry>,
-    group: u32,
+    pub(super) group: u32,
 }
 
 /// Peers that took one slot or another, and these slots. Merged into another, it is empty.
@@ -192,47 +195,6 @@ impl Facts {
     /// The sources that reported here: their life-cycles belong to the evidence.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         self.lives.keys().map(AsRef::as_ref)
-    }
-
-    /// Takes an event of this stream, if it is new. Events of other streams, and life-cycles, change nothing here.
-    pub fn take(&mut self, event: Event) {
-        if self.app.stream_of(&event) != self.stream || self.judge(&event) != Verdict::New {
-            return;
-        }
-        self.identities.insert(event.identity(), event.content());
-        if self.stream.kind != StreamKind::Source {
-            let at = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
-            self.lives.entry(event.source.clone()).or_default();
-            // Even what changes no stay may change what is told of the session, and a reading that was never made has none.
-            self.changes.from = self.changes.from.min(event.time);
-            self.index(&event, at);
-            self.note_keep_alive(&event);
-            self.derive(&event, at);
-        }
-        self.events.push(event);
-    }
-
-    /// Takes a start or stop of one of this stream's sources; anything else changes nothing.
-    pub fn take_life(&mut self, event: &Event) {
-        let life = match event.body {
-            Body::SourceStarted => Life::Started,
-            Body::SourceStopped => Life::Stopped,
-            _ => return,
-        };
-        if self.lives.get_mut(&event.source).is_some_and(|known| known.insert((event.time, life))) {
-            self.touch_all();
-        }
-    }
-
-    /// What changed since this was last called.
-    pub fn take_changes(&mut self) -> Changes {
-        std::mem::take(&mut self.changes)
-    }
-
-    /// Puts back changes that were taken and not acted upon.
-    pub fn give_back(&mut self, changes: Changes) {
-        self.changes.peers.extend(changes.peers);
-        self.changes.from = self.changes.from.min(changes.from);
     }
 
     /// How long the stream's sessions outlive their last peer, in microseconds: as the earliest event says that says so.
@@ -367,141 +329,4 @@ impl Facts {
         let event = self.event_of(entry);
         (event.time, &event.source, &event.id)
     }
-
-    fn touch_all(&mut self) {
-        self.changes.peers.extend(0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX));
-    }
-
-    fn index(&mut self, event: &Event, at: u32) {
-        match &event.body {
-            Body::PeerCreated(_, info) => self.enter(event, at, info, event.time, Act::Created),
-            Body::PeerJoined(_, info) => self.enter(event, at, info, event.time, Act::Joined),
-            Body::PeerLeft(_, Leaver::Peer(info), leave) => self.enter(event, at, info, taken_at(event.time, leave), Act::Left),
-            Body::PeerLeft(_, Leaver::Slot(slot), leave) => {
-                let ix = self.slot(&event.source, slot);
-                let stray = self.peer_of_id(self.app.peer_by_key(self.stream.id, &self.app.stray_key(event)));
-                self.strays.insert(at, stray);
-                self.bind(stray, ix);
-                self.slots[ix as usize].leaves.push(Entry { time: taken_at(event.time, leave), event: at, act: Act::LeftSlot(ix) });
-                self.changes.peers.insert(stray);
-            }
-            Body::SessionStarted(_) | Body::SourceStarted | Body::SourceStopped => {}
-            Body::SessionEnded(..) => {
-                if self.ends.insert(event.time) {
-                    self.touch_all();
-                }
-            }
-            Body::SessionRoster(_, roll) => self.index_roster(event, at, roll),
-        }
-    }
-
-    /// Notes the ids that an event of a meeting yields (rule 4.6).
-    fn derive(&mut self, event: &Event, at: u32) {
-        if self.stream.kind == StreamKind::Meeting {
-            for (id, peer) in ids_of(&self.app, self.stream, event) {
-                self.derived.insert(id, (at, peer.and_then(|p| self.peer(p))));
-            }
-        }
-    }
-
-    fn note_keep_alive(&mut self, event: &Event) {
-        if let Some(seconds) = event.place().and_then(|place| place.keep_alive_seconds) {
-            let told = (event.time, event.source.clone(), event.id.clone());
-            if self.keep_alive.as_ref().is_none_or(|(known, _)| told < *known) {
-                self.keep_alive = Some((told, seconds));
-                self.changes.from = Timestamp::from_micros(i64::MIN);
-            }
-        }
-    }
-
-    fn index_roster(&mut self, event: &Event, at: u32, roll: &Roll) {
-        let mut has = BTreeSet::new();
-        for (position, present) in (0u32..).zip(&roll.present) {
-            let peer = self.peer_named(&present.peer);
-            if has.insert(peer) {
-                self.enter(event, at, &present.peer, event.time, Act::Present(position));
-            }
-        }
-        let fact = RosterFact { time: event.time, tolerance: roll.tolerance, has: has.into_iter().collect() };
-        let of_source = self.rosters.entry(event.source.clone()).or_default();
-        of_source.insert(of_source.partition_point(|r| r.time <= fact.time), fact);
-        self.touch_all();
-    }
-
-    fn enter(&mut self, event: &Event, at: u32, info: &PeerInfo, time: Timestamp, act: Act) {
-        let peer = self.peer_named(info);
-        self.changes.peers.insert(peer);
-        self.insert(peer, event, Entry { time, event: at, act });
-        if let (Some(slot), Act::Joined | Act::Present(_)) = (&info.slot, act) {
-            let ix = self.slot(&event.source, slot);
-            self.bind(peer, ix);
-        }
-    }
-
-    /// Puts an entry in its place; `event` is its event, which may not be among the events yet.
-    fn insert(&mut self, peer: PeerIx, event: &Event, entry: Entry) {
-        let key = (entry.time, !matches!(entry.act, Act::Present(_)), &*event.source, &*event.id);
-        let place = self.peers[peer as usize].entries.partition_point(|known| self.order(*known) < key);
-        self.peers[peer as usize].entries.insert(place, entry);
-    }
-
-    /// Folds a peer together with a slot, and all that either is folded together with.
-    fn bind(&mut self, peer: PeerIx, slot: u32) {
-        let to = self.slots[slot as usize].group;
-        match self.peers[peer as usize].group {
-            None => self.groups[to as usize].peers.push(peer),
-            Some(from) if from != to => {
-                let merged = std::mem::take(&mut self.groups[from as usize]);
-                for other in &merged.peers {
-                    self.peers[*other as usize].group = Some(to);
-                }
-                for other in &merged.slots {
-                    self.slots[*other as usize].group = to;
-                }
-                self.groups[to as usize].peers.extend(merged.peers);
-                self.groups[to as usize].slots.extend(merged.slots);
-            }
-            Some(_) => {}
-        }
-        self.peers[peer as usize].group = Some(to);
-    }
-
-    fn peer_named(&mut self, info: &PeerInfo) -> PeerIx {
-        let id = self.app.peer(self.stream.id, &info.name);
-        self.peer_of_id(id)
-    }
-
-    fn peer_of_id(&mut self, id: Uuid) -> PeerIx {
-        *self.peer_ix.entry(id).or_insert_with(|| {
-            self.peers.push(PeerFacts { id, entries: Vec::new(), group: None });
-            u32::try_from(self.peers.len() - 1).unwrap_or(u32::MAX)
-        })
-    }
-
-    fn slot(&mut self, source: &str, slot: &str) -> u32 {
-        *self.slot_ix.entry((source.into(), slot.into())).or_insert_with(|| {
-            let ix = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-            let group = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
-            self.groups.push(GroupFacts { peers: Vec::new(), slots: vec![ix] });
-            self.slots.push(SlotFacts { source: source.into(), leaves: Vec::new(), group });
-            ix
-        })
-    }
-}
-
-/// A leave that says that its peer joined later than it left comes from a clock of whole seconds.
-fn taken_at(time: Timestamp, leave: &Leave) -> Timestamp {
-    leave.joined_at.map_or(time, |joined| joined.max(time))
-}
-
-/// The ids that an event of a meeting yields (rule 4.6): its own, and of a roster one more for each entry, with that entry's peer.
-pub fn ids_of(app: &App, meeting: Stream, event: &Event) -> Vec<(Uuid, Option<Uuid>)> {
-    let mut ids = vec![(app.event(meeting.id, &event.source, &event.id, None), None)];
-    if let Body::SessionRoster(_, roll) = &event.body {
-        ids.extend(roll.present.iter().map(|present| {
-            let peer = app.peer(meeting.id, &present.peer.name);
-            (app.event(meeting.id, &event.source, &event.id, Some(peer)), Some(peer))
-        }));
-    }
-    ids
 }

@@ -8,9 +8,11 @@ mod group;
 mod reading;
 mod sitting;
 mod stay;
+mod taking;
 mod telling;
 
-pub use facts::{Changes, Facts, PeerIx, Verdict, ids_of};
+pub use facts::{Changes, Facts, PeerIx, Verdict};
 pub use reading::{Reading, Resolved, SittingIx};
 pub use sitting::{DEFAULT_KEEP_ALIVE, Sitting};
 pub use stay::{Anomaly, AnomalyKind, Attendance, ClosedBy, MAX_STAY, Stay, Validity};
+pub use taking::ids_of;

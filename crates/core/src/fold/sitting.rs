@@ -26,16 +26,13 @@ pub(crate) type Timeline = BTreeMap<(Timestamp, PeerIx, u32), Stay>;
 /// Cuts a meeting's timeline into sittings, from the start of one that is known (or from the beginning); `before` is the one before it.
 ///
 /// `opener` tells the id that a stay's opening event yields, with what breaks ties between stays of one start.
-pub(crate) fn cut<'a, K: Ord>(
-    facts: &'a Facts,
+pub(crate) fn cut<K: Ord>(
+    facts: &Facts,
     timeline: &Timeline,
     from: Timestamp,
     before: Option<&Sitting>,
     opener: impl Fn(PeerIx, u32) -> (K, Uuid),
-) -> Vec<Sitting>
-where
-    K: 'a,
-{
+) -> Vec<Sitting> {
     let mut cut = Cut {
         unmet: None,
         keep_alive: facts.keep_alive(),

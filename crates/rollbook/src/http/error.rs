@@ -11,7 +11,10 @@ use std::borrow::Cow;
 
 /// An error as the client sees it, with the cause that only the log sees.
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(super) struct ApiError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     status: StatusCode,
     message: Cow<'static, str>,
     events: Vec<(usize, Cow<'static, str>)>,
@@ -25,11 +28,11 @@ pub(super) struct Cause(pub(super) Cow<'static, str>);
 
 impl ApiError {
     fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), events: Vec::new(), header: None, cause: None }
+        Self(Box::new(Parts { status, message: message.into(), events: Vec::new(), header: None, cause: None }))
     }
 
     fn with(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.header = Some((name, HeaderValue::from_static(value)));
+        self.0.header = Some((name, HeaderValue::from_static(value)));
         self
     }
 
@@ -42,7 +45,9 @@ impl ApiError {
     /// These events of a delivery (by place) are bad, and so nothing of it was stored.
     pub(super) fn bad_events(events: Vec<(usize, Cow<'static, str>)>) -> Self {
         let subject = if events.len() == 1 { "an event is".to_owned() } else { format!("{} events are", events.len()) };
-        Self { events, ..Self::bad_request(format!("{subject} bad: see errors; nothing of the delivery was stored")) }
+        let mut error = Self::bad_request(format!("{subject} bad: see errors; nothing of the delivery was stored"));
+        error.0.events = events;
+        error
     }
 
     /// No credentials, or wrong ones.
@@ -89,15 +94,21 @@ impl ApiError {
 
     /// Not now; a moment later it may well work.
     pub(super) fn unavailable(cause: impl Into<Cow<'static, str>>) -> Self {
-        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "not available at the moment: try again").with(RETRY_AFTER, "1");
-        Self { cause: Some(Cause(cause.into())), ..error }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not available at the moment: try again").with(RETRY_AFTER, "1").because(cause)
     }
 
     /// Our fault.
     pub(super) fn internal(cause: impl Into<Cow<'static, str>>) -> Self {
-        Self { cause: Some(Cause(cause.into())), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error") }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").because(cause)
     }
 
+    fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.0.cause = Some(Cause(cause.into()));
+        self
+    }
+}
+
+impl Parts {
     fn body(&self) -> Vec<u8> {
         let code = u64::from(self.status.as_u16());
         let mut json = Json::with_capacity(128 + self.events.len() * 128);
@@ -133,11 +144,12 @@ impl From<AppError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.body()));
-        *response.status_mut() = self.status;
+        let parts = self.0;
+        let mut response = Response::new(Body::from(parts.body()));
+        *response.status_mut() = parts.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.headers_mut().extend(self.header);
-        if let Some(cause) = self.cause {
+        response.headers_mut().extend(parts.header);
+        if let Some(cause) = parts.cause {
             response.extensions_mut().insert(cause);
         }
         response
@@ -149,7 +161,7 @@ mod tests {
     use super::*;
 
     fn shown(error: &ApiError) -> String {
-        String::from_utf8(error.body()).unwrap()
+        String::from_utf8(error.0.body()).unwrap()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Http;
 use super::error::{ApiError, Cause};
+use super::metrics::Observed;
 use super::request_id::{self, X_REQUEST_ID};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CACHE_CONTROL;
@@ -22,16 +23,17 @@ pub(super) async fn watch(State(http): State<Http>, request: Request, next: Next
     headers.insert(X_REQUEST_ID, id.clone());
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     let (status, cause) = (response.status(), response.extensions_mut().remove::<Cause>());
-    let seen = observed.done(status);
+    observed.done(status);
     if status.is_client_error() || status.is_server_error() {
         let cause = cause.map_or(Cow::Borrowed(""), |cause| cause.0);
-        log(status, &id, &seen.method, &seen.route, &cause);
+        log(status, &id, &observed, &cause);
     }
     response
 }
 
-fn log(status: StatusCode, id: &HeaderValue, method: &str, route: &str, cause: &str) {
+fn log(status: StatusCode, id: &HeaderValue, request: &Observed<'_>, cause: &str) {
     let (status, id) = (status.as_u16(), id.to_str().unwrap_or_default());
+    let (method, route) = (request.method(), request.route());
     if status >= 500 {
         tracing::error!(request_id = id, method, route, status, cause, "request failed");
     } else {

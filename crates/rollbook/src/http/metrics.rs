@@ -103,15 +103,9 @@ impl Metrics {
 
     /// Counts a request as under way until the observation ends.
     #[expect(clippy::disallowed_methods, reason = "this is the metrics layer, and nothing but a histogram depends on it")]
-    pub(super) fn observe(&self, method: &Method, route: String) -> Observed {
+    pub(super) fn observe(&self, method: &Method, route: String) -> Observed<'_> {
         self.in_flight.inc();
-        Observed {
-            metrics: self.clone(),
-            route,
-            method: label(method),
-            started: Instant::now(),
-            _under_way: UnderWay(self.in_flight.clone()),
-        }
+        Observed { metrics: self, route, method: label(method), started: Instant::now() }
     }
 }
 
@@ -122,37 +116,36 @@ fn label(method: &Method) -> &'static str {
 }
 
 /// A request under way.
-pub(super) struct Observed {
-    metrics: Metrics,
+pub(super) struct Observed<'a> {
+    metrics: &'a Metrics,
     route: String,
     method: &'static str,
     started: Instant,
-    _under_way: UnderWay,
 }
 
-/// A request that was answered.
-pub(super) struct Seen {
-    pub(super) route: String,
-    pub(super) method: &'static str,
-}
+impl Observed<'_> {
+    /// Counts the request as answered.
+    pub(super) fn done(&self, status: StatusCode) {
+        let labels = Answered { route: self.route.clone(), method: self.method, status: status.as_u16() };
+        self.metrics.requests.get_or_create(&labels).inc();
+        self.metrics.seconds.get_or_create(&Route { route: labels.route }).observe(self.started.elapsed().as_secs_f64());
+    }
 
-/// Counts down where a client hangs up, too.
-struct UnderWay(Gauge);
+    /// The template of the address.
+    pub(super) fn route(&self) -> &str {
+        &self.route
+    }
 
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.dec();
+    /// The method, or `other`.
+    pub(super) fn method(&self) -> &'static str {
+        self.method
     }
 }
 
-impl Observed {
-    /// Counts the request as answered.
-    pub(super) fn done(self, status: StatusCode) -> Seen {
-        let Self { metrics, route, method, started, .. } = self;
-        metrics.requests.get_or_create(&Answered { route: route.clone(), method, status: status.as_u16() }).inc();
-        let labels = Route { route };
-        metrics.seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
-        Seen { route: labels.route, method }
+impl Drop for Observed<'_> {
+    /// Counts down where a client hung up, too.
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
     }
 }
 

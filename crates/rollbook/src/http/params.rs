@@ -6,7 +6,7 @@
 mod docs;
 mod number;
 
-pub(super) use docs::{Kind, PAGE_NO, PER_PAGE, Param, SORT_ORDER, documented};
+pub(super) use docs::{Kind, PAGE_NO, PER_PAGE, Param, SORT_ORDER, document, documented};
 
 use super::error::ApiError;
 use number::Number;

@@ -4,26 +4,17 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
-use super::params::{Param, Params, documented};
+use super::params::{Param, Params, document};
 use super::participants::{AS_OF, INCLUDE_PEER_EVENTS, INCLUDE_STAYS, extras};
 use super::row::{self, ROW_BYTES};
 use super::schema::{ParticipantAnswer, ParticipantPath, ReadErrors};
 use crate::ledger::View;
 use axum::extract::{RawQuery, State};
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// What may be asked. The `filters` of old clients asked for statistics that are not recorded, and is ignored.
 const PARAMS: &[Param] = &[INCLUDE_PEER_EVENTS, INCLUDE_STAYS, AS_OF];
 
-/// The parameters in the document.
-struct Known;
-
-impl IntoParams for Known {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        documented(PARAMS)
-    }
-}
+document!(Known, PARAMS);
 
 /// Fetch a participant of a session
 #[utoipa::path(

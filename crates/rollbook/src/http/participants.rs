@@ -4,7 +4,7 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
-use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, documented};
+use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, document};
 use super::respond::{paging, work};
 use super::row::{self, Extras, ROW_BYTES};
 use super::schema::{ParticipantsAnswer, ReadErrors, SessionPath};
@@ -12,8 +12,6 @@ use crate::ledger::{RosterAnswer, View};
 use axum::extract::{RawQuery, State};
 use rollbook_core::roster::{Order, Query, Search, Sort};
 use rollbook_core::time::Timestamp;
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// Show the peers' events.
 pub(super) const INCLUDE_PEER_EVENTS: Param =
@@ -48,14 +46,7 @@ pub(super) const PARAMS: &[Param] = &[
     AS_OF,
 ];
 
-/// The parameters in the document.
-struct Known;
-
-impl IntoParams for Known {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        documented(PARAMS)
-    }
-}
+document!(Known, PARAMS);
 
 /// What was asked.
 pub(super) struct Asked {

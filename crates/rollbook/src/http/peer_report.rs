@@ -4,25 +4,16 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
-use super::params::{Param, Params, documented};
+use super::params::{Param, Params, document};
 use super::participants::{INCLUDE_PEER_EVENTS, INCLUDE_STAYS, extras};
 use super::row::{self, ROW_BYTES};
 use super::schema::{PeerAnswer, PeerPath, ReadErrors};
 use axum::extract::{RawQuery, State};
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// What may be asked. `filters` would pick parts of `peer_report`, of which none are recorded.
 const PARAMS: &[Param] = &[INCLUDE_PEER_EVENTS, INCLUDE_STAYS];
 
-/// The parameters in the document.
-struct Known;
-
-impl IntoParams for Known {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        documented(PARAMS)
-    }
-}
+document!(Known, PARAMS);
 
 /// Fetch a participant by the peer's id
 #[utoipa::path(

@@ -149,11 +149,13 @@ pub(super) struct PeerEvent {
 
 /// What happened to the peer.
 #[derive(ToSchema)]
-#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum EventName {
-    PeerCreated,
-    PeerJoining,
-    PeerLeaving,
+    #[schema(rename = "PEER_CREATED")]
+    Created,
+    #[schema(rename = "PEER_JOINING")]
+    Joining,
+    #[schema(rename = "PEER_LEAVING")]
+    Leaving,
 }
 
 /// One unbroken stay.

@@ -4,14 +4,12 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
-use super::params::{Kind, Param, Params, documented};
+use super::params::{Kind, Param, Params, document};
 use super::schema::{ReadErrors, SessionAnswer as Documented, SessionPath};
 use crate::ledger::SessionAnswer;
 use axum::extract::{RawQuery, State};
 use rollbook_core::id::App;
 use rollbook_core::roster::Summary;
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// About how many bytes a session takes.
 pub(super) const SESSION_BYTES: usize = 560;
@@ -20,14 +18,7 @@ pub(super) const SESSION_BYTES: usize = 560;
 const PARAMS: &[Param] =
     &[Param { name: "include_breakout_rooms", description: "Whether the session has its breakouts, each with its own.", kind: Kind::Flag }];
 
-/// The parameters in the document.
-struct Known;
-
-impl IntoParams for Known {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        documented(PARAMS)
-    }
-}
+document!(Known, PARAMS);
 
 /// Fetch a session
 #[utoipa::path(

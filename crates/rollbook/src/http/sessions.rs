@@ -4,15 +4,13 @@ use super::Http;
 use super::auth::{Reader, read_id};
 use super::error::ApiError;
 use super::json::Json;
-use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, documented};
+use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, document};
 use super::respond::paging;
 use super::schema::{AppPath, ReadErrors, SessionsAnswer};
 use super::session::{SESSION_BYTES, summary};
 use crate::ledger::{SessionList, SessionsQuery};
 use axum::extract::{RawQuery, State};
 use rollbook_core::id::App;
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// What may be asked.
 pub(super) const PARAMS: &[Param] = &[
@@ -28,14 +26,7 @@ pub(super) const PARAMS: &[Param] = &[
     Param { name: "associated_id", description: "Sessions of this meeting only.", kind: Kind::Text },
 ];
 
-/// The parameters in the document.
-struct Known;
-
-impl IntoParams for Known {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        documented(PARAMS)
-    }
-}
+document!(Known, PARAMS);
 
 /// What was asked; none where nothing can match, since the meeting's id is the id of nothing.
 pub(super) fn asked(params: &Params<'_>) -> Result<Option<SessionsQuery>, ApiError> {

@@ -102,7 +102,12 @@ impl Matching {
         let keys = [key, "s.id", "s.kind", "s.stream"].map(|key| format!("{key} {direction}")).join(", ");
         let limit = self.bind(count(range.end.saturating_sub(range.start)));
         let offset = self.bind(count(range.start));
-        let sql = format!("SELECT {COLUMNS} FROM sessions s WHERE {} ORDER BY {keys} LIMIT {limit} OFFSET {offset}", self.clauses);
+        // The slice is found within an index; only its own records are read.
+        let sql = format!(
+            "WITH slice AS (SELECT s.rowid AS place FROM sessions s WHERE {} ORDER BY {keys} LIMIT {limit} OFFSET {offset})
+             SELECT {COLUMNS} FROM slice CROSS JOIN sessions s ON s.rowid = slice.place ORDER BY {keys}",
+            self.clauses
+        );
         conn.prepare_cached(&sql)?.query_map(params_from_iter(&self.values), record)?.collect()
     }
 }

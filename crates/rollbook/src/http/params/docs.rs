@@ -78,3 +78,18 @@ fn or_empty(schema: ObjectBuilder) -> Schema {
     let empty = ObjectBuilder::new().schema_type(Type::String).max_length(Some(0));
     AnyOfBuilder::new().item(schema).item(empty).into()
 }
+
+/// Makes a name under which a handler's documentation finds its parameters.
+macro_rules! document {
+    ($name:ident, $params:expr) => {
+        /// The parameters in the document.
+        struct $name;
+
+        impl utoipa::IntoParams for $name {
+            fn into_params(_: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>) -> Vec<utoipa::openapi::path::Parameter> {
+                $crate::http::params::documented($params)
+            }
+        }
+    };
+}
+pub(in crate::http) use document;

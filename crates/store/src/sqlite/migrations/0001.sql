@@ -58,8 +58,9 @@ CREATE TABLE sessions (
     UNIQUE (app, kind, stream, id)
 );
 
-CREATE INDEX sessions_by_start ON sessions (app, started_at, id, kind, stream);
-CREATE INDEX sessions_by_consumed ON sessions (app, consumed, id, kind, stream);
+-- Each has all that the list filters and sorts by: counting, sorting and skipping never touch the records themselves.
+CREATE INDEX sessions_by_start ON sessions (app, started_at, id, kind, stream, consumed, participants, meeting, folded_title);
+CREATE INDEX sessions_by_consumed ON sessions (app, consumed, id, kind, stream, started_at, participants, meeting, folded_title);
 CREATE INDEX sessions_by_meeting ON sessions (app, meeting, started_at) WHERE meeting IS NOT NULL;
 
 CREATE TABLE kept (
