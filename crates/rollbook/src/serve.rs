@@ -109,7 +109,8 @@ pub struct Running {
 /// # Errors
 /// Where a listener does not know its address.
 pub fn start(settings: &Settings, ledger: Ledger, listeners: Listeners) -> io::Result<Running> {
-    let address = listeners.http.local_addr()?;
+    let (address, metrics_address) = (listeners.http.local_addr()?, listeners.metrics.local_addr()?);
+    tracing::info!(%address, %metrics_address, data = %settings.data.display(), "listening");
     let tokens = TokenFile::open(&settings.data, Arc::new(clock::now));
     let (api, metrics) = routers(settings, ledger, tokens);
     let (stop, stopped) = watch::channel(false);

@@ -37,8 +37,10 @@ pub(super) struct ImportArgs {
 const EXAMPLES: &str = "\
 Examples:
   rollbook import --account acme --app school events.ndjson.gz
-  ROLLBOOK_TOKEN=rb_… rollbook import --account acme --app school --server http://127.0.0.1:8080 events.ndjson
-  rollbook export --account acme --app school --data old | rollbook import --account acme --app school --data new -
+  ROLLBOOK_TOKEN=rb_… rollbook import --account acme --app school \\
+      --server http://127.0.0.1:8080 events.ndjson
+  rollbook export --account acme --app school --data old |
+      rollbook import --account acme --app school --data new -
 
 Without --server the events go into the data folder, which no server may run on meanwhile.";
 

@@ -24,10 +24,10 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  rollbook demo                                       see it at work, with a class that comes and goes
+  rollbook demo                          a class that comes and goes, to see it at work
   rollbook token create --account acme --app school --permission ingest
   rollbook serve --data /var/lib/rollbook
-  rollbook config > rollbook.toml                     every setting, with its default
+  rollbook config > rollbook.toml        every setting, with its default
 
 `rollbook COMMAND --help` tells more of each.";
 

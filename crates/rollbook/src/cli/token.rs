@@ -24,13 +24,17 @@ Examples:
   rollbook token list
   rollbook token revoke tok_5d41402abc
 
-Only a SHA-256 of each token is kept, in tokens.json in the data folder. A server that runs there sees changes by itself.";
+Only a SHA-256 of each token is kept, in tokens.json in the data folder. A server
+that runs there sees changes by itself.";
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
-  rollbook token create --account acme --app school --permission ingest     for what reports events
-  rollbook token create --account acme --permission realtime                to read all of the account's apps
-  TOKEN=$(rollbook token create --account acme --app school --permission realtime_admin)";
+  For what reports events:
+    rollbook token create --account acme --app school --permission ingest
+  To read all of the account's apps:
+    rollbook token create --account acme --permission realtime
+  For a script:
+    TOKEN=$(rollbook token create --account acme --permission realtime_admin)";
 
 /// What `create` needs.
 #[derive(Args)]

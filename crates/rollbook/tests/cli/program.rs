@@ -69,11 +69,22 @@ impl Server {
         Self { child, out, address }
     }
 
-    /// Sends it a signal, waits for its end, and returns how it ended and what else it said.
+    /// Sends it a signal, and returns how it ended and what else it said.
     #[cfg(unix)]
-    pub(crate) fn stop(mut self, signal: &str) -> (i32, String) {
-        let killed = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+    pub(crate) fn stop(self, signal: &str) -> (i32, String) {
+        self.signal(signal);
+        self.end()
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    #[cfg(unix)]
+    pub(crate) fn end(mut self) -> (i32, String) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code().unwrap_or(-1), rest)

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use crate::program::{Server, run};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 #[test]
@@ -50,4 +51,38 @@ fn an_address_that_is_taken_is_named_with_its_setting() {
     let told = run(&["serve", "--data", temp.path().to_str().unwrap(), "--listen", &address]);
     assert_eq!(told.code, 1);
     assert!(told.err.starts_with(&format!("error: can't listen on {address} (listen): ")), "{}", told.err);
+}
+
+#[test]
+fn what_is_under_way_when_it_is_told_to_stop_is_finished() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().to_str().unwrap();
+    let token = run(&["token", "create", "--account", "acme", "--permission", "ingest", "--data", data]).ok();
+    let server = Server::start(temp.path());
+    let address = server.address.strip_prefix("http://").unwrap().to_owned();
+    let event = r#"{"specversion":"1.0","id":"1","source":"x","type":"rollbook.source.started","time":"2026-01-01T00:00:00Z"}"#;
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(
+        stream,
+        "POST /v1/accounts/acme/apps/school/events HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/cloudevents+json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        token.trim_end(),
+        event.len()
+    )
+    .unwrap();
+    // It says so when it waits for the body: the request is under way.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    server.signal("TERM");
+    while TcpStream::connect(&address).is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    stream.write_all(event.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"accepted\":1"), "{answer}");
+    assert_eq!(server.end().0, 0);
+    let exported = run(&["export", "--account", "acme", "--app", "school", "--data", data]).ok();
+    assert_eq!(exported.lines().count(), 1);
 }
