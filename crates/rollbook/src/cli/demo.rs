@@ -114,7 +114,7 @@ async fn over(seconds: Option<u64>) {
 
 fn play(address: SocketAddr, issued: &Issued, stopped: &Receiver<()>) -> anyhow::Result<()> {
     let app = App::new(ACCOUNT, APP)?;
-    let server = Server::local(address, &app, &issued.token);
+    let mut server = Server::local(address, &app, &issued.token);
     let (mut class, deliveries) = demo::past(clock::now());
     let mut told = Receipt::default();
     for delivery in deliveries {

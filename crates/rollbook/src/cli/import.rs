@@ -22,7 +22,7 @@ pub(super) struct ImportArgs {
     #[command(flatten)]
     app: AppArgs,
     /// A running server to send the events to, instead of the data folder
-    #[arg(long, env = "ROLLBOOK_SERVER", value_name = "URL", requires = "token")]
+    #[arg(long, value_name = "URL", requires = "token")]
     server: Option<String>,
     /// The token for the server
     #[arg(long, env = "ROLLBOOK_TOKEN", value_name = "TOKEN", hide_env_values = true)]
@@ -58,7 +58,7 @@ pub(super) fn run(args: ImportArgs) -> anyhow::Result<()> {
         Ok(()) => Ok(output::line(&format!("accepted {accepted}, duplicates {duplicates}"))?),
         Err(error) => {
             output::note(&format!(
-                "accepted {accepted}, duplicates {duplicates} before the error; these are stored, and to repeat them is harmless"
+                "accepted {accepted}, duplicates {duplicates} before the error; what was accepted is stored, and to import it again is harmless"
             ));
             Err(error)
         }

@@ -24,6 +24,8 @@ pub struct Server {
     agent: Agent,
     address: String,
     token: String,
+    /// Whether it ever answered: one that never did is more likely misspelt than away.
+    reached: bool,
 }
 
 /// Why a server can't be asked.
@@ -45,21 +47,22 @@ impl Server {
             return Err(ServerError::BadAddress(base.into()));
         }
         let address = events_address(base, app);
-        Ok(Self { agent: configured().build().into(), address, token: token.into() })
+        Ok(Self { agent: configured().build().into(), address, token: token.into(), reached: false })
     }
 
     /// An app of a server of this process. It is asked directly, whatever proxy the environment names.
     #[must_use]
     pub fn local(server: SocketAddr, app: &App, token: &str) -> Self {
         let address = events_address(&format!("http://{server}"), app);
-        Self { agent: configured().proxy(None).build().into(), address, token: token.into() }
+        Self { agent: configured().proxy(None).build().into(), address, token: token.into(), reached: false }
     }
 
-    /// Sends a body of `application/x-ndjson`; tries again while the server is away or busy, because repeating is harmless.
+    /// Sends a body of `application/x-ndjson`. While the server is busy, or away since it last answered, tries again: repeating is
+    /// harmless.
     ///
     /// # Errors
     /// Where the server refuses it, or is away or busy for too long.
-    pub fn post(&self, body: &[u8]) -> Result<Receipt, SendError> {
+    pub fn post(&mut self, body: &[u8]) -> Result<Receipt, SendError> {
         let (mut pause, mut tries) = (FIRST_PAUSE, 1);
         loop {
             match self.attempt(body) {
@@ -68,7 +71,7 @@ impl Server {
                     return Err(SendError::Failed(format!("{}: {why} (tried {TRIES} times)", self.address)));
                 }
                 Outcome::Later { why, after } => {
-                    tracing::debug!(why, "trying again");
+                    tracing::warn!(why, "the server is away or busy; trying again");
                     std::thread::sleep(after.unwrap_or(pause).min(LONGEST_PAUSE));
                     (pause, tries) = ((pause * 2).min(LONGEST_PAUSE), tries + 1);
                 }
@@ -76,15 +79,15 @@ impl Server {
         }
     }
 
-    fn attempt(&self, body: &[u8]) -> Outcome {
+    fn attempt(&mut self, body: &[u8]) -> Outcome {
         let request = self.agent.post(&self.address).header("content-type", "application/x-ndjson");
         match request.header("authorization", format!("Bearer {}", self.token)).send(body) {
-            Ok(response) => self.judge(response),
-            // What is wrong with the request itself stays wrong.
-            Err(error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::HostNotFound)) => {
-                Outcome::Done(Err(SendError::Failed(format!("{}: {error}", self.address))))
+            Ok(response) => {
+                self.reached = true;
+                self.judge(response)
             }
-            Err(error) => Outcome::Later { why: error.to_string(), after: None },
+            Err(error) if self.reached => Outcome::Later { why: error.to_string(), after: None },
+            Err(error) => Outcome::Done(Err(SendError::Failed(format!("{}: {error}", self.address)))),
         }
     }
 
@@ -162,4 +165,62 @@ pub(super) fn path_segment(text: &str) -> String {
         }
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    /// A server that gives these answers, one a connection, and hangs up where there is none to give.
+    fn server(answers: &'static [Option<(&'static str, &'static str)>]) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let Some((head, body)) = answer else { continue };
+                // One read is all of a request this small.
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                write!(stream, "HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+            }
+        });
+        Server::local(address, &App::new("acme", "school").unwrap(), "rb_x")
+    }
+
+    const TAKEN: (&str, &str) = ("200 OK", r#"{"success":true,"data":{"accepted":2,"duplicates":1}}"#);
+
+    #[test]
+    fn a_server_that_is_busy_or_goes_away_is_asked_again() {
+        let busy = ("503 Service Unavailable\r\nretry-after: 0", "{}");
+        let mut server = server(Box::leak(Box::new([Some(busy), None, Some(busy), Some(TAKEN)])));
+        assert_eq!(server.post(b"{}").unwrap(), Receipt { accepted: 2, duplicates: 1 });
+    }
+
+    #[test]
+    fn a_server_that_never_answered_is_not_waited_for() {
+        let error = server(&[]).post(b"{}").unwrap_err();
+        assert!(matches!(&error, SendError::Failed(why) if why.contains("/v1/accounts/acme/apps/school/events: ")), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_names_the_event_or_tells_why() {
+        let bad = r#"{"error":{"code":400,"message":"bad"},"errors":[{"code":400,"message":"general"},{"code":400,"message":"no time","index":3}]}"#;
+        let error = server(Box::leak(Box::new([Some(("400 Bad Request", bad))]))).post(b"{}").unwrap_err();
+        assert!(matches!(&error, SendError::Refused { index: 3, message } if message == "no time"), "{error}");
+        let foreign = ("403 Forbidden", r#"{"error":{"code":403,"message":"not yours"}}"#);
+        let error = server(Box::leak(Box::new([Some(foreign)]))).post(b"{}").unwrap_err();
+        assert!(error.to_string().ends_with("events: not yours (403 Forbidden)"), "{error}");
+        let page = server(Box::leak(Box::new([Some(("200 OK", "<html>"))]))).post(b"{}").unwrap_err();
+        assert!(page.to_string().ends_with("the server answered 200 OK"), "{page}");
+    }
+
+    #[test]
+    fn what_is_no_address_is_told() {
+        let app = App::new("acme", "school").unwrap();
+        assert!(Server::new("localhost:8080", &app, "rb_x").is_err());
+        let proper = Server::new("http://localhost:8080/", &app, "rb_x").map(|server| server.address);
+        assert_eq!(proper.unwrap(), "http://localhost:8080/v1/accounts/acme/apps/school/events");
+    }
 }

@@ -69,19 +69,14 @@ impl Server {
         Self { child, out, address }
     }
 
-    /// Tells it to stop, and returns how it ended and what else it said.
+    /// Sends it a signal, waits for its end, and returns how it ended and what else it said.
     #[cfg(unix)]
-    pub(crate) fn stop(mut self) -> (i32, String) {
-        self.signal("TERM");
+    pub(crate) fn stop(mut self, signal: &str) -> (i32, String) {
+        let killed = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code().unwrap_or(-1), rest)
-    }
-
-    #[cfg(unix)]
-    pub(crate) fn signal(&self, name: &str) {
-        let killed = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
     }
 
     /// Asks for a path, as the bearer of a token; returns the status and the body.
