@@ -8,7 +8,7 @@ use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, document
 use super::respond::{paging, work};
 use super::row::{self, Extras, ROW_BYTES};
 use super::schema::{ParticipantsAnswer, ReadErrors, SessionPath};
-use crate::ledger::{RosterAnswer, View};
+use crate::ledger::{PageAnswer, View};
 use axum::extract::{RawQuery, State};
 use rollbook_core::roster::{Order, Query, Search, Sort};
 use rollbook_core::time::Timestamp;
@@ -69,13 +69,6 @@ impl Asked {
             as_of: params.time("as_of")?,
         })
     }
-
-    /// Whether the answer takes long enough to be in the way of other requests.
-    fn is_heavy(&self, answer: &RosterAnswer) -> bool {
-        let read = if self.query.search.is_some() { u32::MAX } else { self.query.limit };
-        let rows = read.min(answer.roster.len());
-        rows > 5_000 || (rows > 500 && self.extras != Extras::default())
-    }
 }
 
 /// Which extras were asked for.
@@ -93,15 +86,21 @@ pub(super) fn extras(params: &Params<'_>) -> Result<Extras, ApiError> {
 pub(super) async fn list(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
     let asked = Asked::of(&Params::read(query.as_deref(), PARAMS)?)?;
     let session = reader.id("session_id")?;
-    let answer = http.ledger.roster(reader.app(), session, asked.view, asked.as_of).await?.ok_or_else(ApiError::not_found)?;
-    work(asked.is_heavy(&answer), move || render(&answer, &asked)).await
+    let answer = http.ledger.participants(reader.app(), session, asked.view, &asked.query, asked.as_of).await?;
+    let answer = answer.ok_or_else(ApiError::not_found)?;
+    work(is_heavy(&answer, asked.extras), move || render(&answer, asked.extras)).await
 }
 
-fn render(answer: &RosterAnswer, asked: &Asked) -> Json {
-    let page = answer.roster.page(&asked.query, answer.now);
+/// Whether writing the answer takes long enough to be in the way of other requests.
+fn is_heavy(answer: &PageAnswer, extras: Extras) -> bool {
+    answer.page.rows.len() > if extras == Extras::default() { 5_000 } else { 500 }
+}
+
+fn render(answer: &PageAnswer, extras: Extras) -> Json {
+    let PageAnswer { roster, page, now } = answer;
     let mut json = Json::with_capacity(128 + page.rows.len() * ROW_BYTES);
     json.raw(r#"{"success":true,"data":{"participants":"#);
-    json.list(&page.rows, |json, place| row::participant(json, answer.roster.row(*place), answer.now, asked.extras));
+    json.list(&page.rows, |json, place| row::participant(json, roster.row(*place), *now, extras));
     json.raw(",");
     paging(&mut json, page.total.into(), page.offset.into(), page.rows.len());
     json.raw("}}");

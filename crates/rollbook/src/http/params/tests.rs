@@ -104,6 +104,8 @@ fn ranges() {
     }
 }
 
+type Taken<'a> = &'a dyn Fn(&Params<'_>) -> bool;
+
 /// What every parameter makes of every kind of value: `.` taken, `x` refused.
 #[test]
 fn every_parameter_and_every_kind_of_value() {
@@ -114,16 +116,9 @@ fn every_parameter_and_every_kind_of_value() {
     let orders = "xxxxxxxx.xxx";
     let words = "xxxxxxxxxxxx";
     let texts = "............";
-<<<<<<< HEAD
     let of_participants = |params: &Params<'_>| participants::Asked::of(params).is_ok();
     let of_sessions = |params: &Params<'_>| sessions::asked(params).is_ok();
-    let lists: [(&[Param], &dyn Fn(&Params<'_>) -> bool); 2] = [(participants::PARAMS, &of_participants), (sessions::PARAMS, &of_sessions)];
-=======
-    let lists: [(&[Param], fn(&Params<'_>) -> bool); 2] = [
-        (participants::PARAMS, |params| participants::Asked::of(params).is_ok()),
-        (sessions::PARAMS, |params| sessions::asked(params).is_ok()),
-    ];
->>>>>>> cli
+    let lists: [(&[Param], Taken<'_>); 2] = [(participants::PARAMS, &of_participants), (sessions::PARAMS, &of_sessions)];
     for (known, taken) in lists {
         for param in known {
             let expected = match (param.name, param.kind) {
