@@ -178,7 +178,11 @@ fn replace(dir: &Path, tokens: &[TokenRecord]) -> Result<(), TokensError> {
     let mut file = private().create_new(true).open(&aside).map_err(failed("can't write"))?;
     file.write_all(render(tokens)?.as_bytes()).and_then(|()| file.sync_all()).map_err(failed("can't write"))?;
     fs::rename(&aside, &path).map_err(failed("can't replace"))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(TokensError::io("can't sync", dir))
+    // Elsewhere a folder can't be opened as a file, and the rename is on its own.
+    if cfg!(unix) {
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(TokensError::io("can't sync", dir))?;
+    }
+    Ok(())
 }
 
 fn render(tokens: &[TokenRecord]) -> Result<String, TokensError> {
