@@ -1,6 +1,6 @@
 //! The consolidated view: a row a person, over a session and all its breakouts.
 
-use super::row::{Length, Row};
+use super::row::{Length, Row, shown_order};
 use crate::fold::{Stay, Validity};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,7 @@ fn merge(asked: Uuid, mut rows: Vec<Row>, now: Timestamp, validity: &mut Validit
         merged.details.anomalies.extend(row.details.anomalies);
         merged.details.events.extend(row.details.events);
     }
-    merged.details.stays.sort_by_key(|stay| (stay.start, stay.out.is_none(), stay.out));
+    merged.details.stays.sort_by_key(shown_order);
     merged.details.anomalies.sort();
     merged.details.events.sort_by(|a, b| a.order().cmp(&b.order()));
     merged.length = union(&merged.details.stays, now, validity);

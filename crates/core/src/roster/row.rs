@@ -1,6 +1,6 @@
 //! A row of the participants list (rule 4.8): one peer in one session, or in the consolidated view one person.
 
-use crate::fold::{Anomaly, Facts, PeerIx, Reading, SittingIx, Stay};
+use crate::fold::{Anomaly, ClosedBy, Facts, PeerIx, Reading, SittingIx, Stay};
 use crate::id::Stream;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,8 @@ pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: Pe
     let session = reading.sittings().get(sitting)?.id;
     let events = facts.peer_events(reading, sitting, session, peer);
     let told = facts.told_of(peer);
+    let mut shown = stays.to_vec();
+    shown.sort_by_key(shown_order);
     let (created_at, updated_at) = facts.heard_of(reading, sitting, peer).unwrap_or((first.start, first.start));
     Some(Row {
         session,
@@ -126,8 +128,13 @@ pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: Pe
         length: length(stays),
         created_at,
         updated_at,
-        details: Details { stays: stays.to_vec(), anomalies: facts.anomalies(reading, sitting, peer), events },
+        details: Details { stays: shown, anomalies: facts.anomalies(reading, sitting, peer), events },
     })
+}
+
+/// What the stays of a row are ordered by: at one start the shorter first, who is in last.
+pub(super) fn shown_order(stay: &Stay) -> (Timestamp, bool, Option<Timestamp>, Option<ClosedBy>, i64) {
+    (stay.start, stay.out.is_none(), stay.out, stay.closed_by, stay.uncertain)
 }
 
 /// The sum of a peer's stays; only the last may be open.

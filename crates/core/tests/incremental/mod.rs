@@ -198,7 +198,7 @@ pub fn list<B: AsRef<[u8]>>(roster: &Snapshot<B>, ask: &Ask<'_>, now: Timestamp)
 pub fn row(row: RowView<'_>, now: Timestamp) -> RowAnswer {
     let details = row.details();
     let text = |text: Option<&str>| text.map(String::from);
-    let mut stays: Vec<_> = details
+    let stays: Vec<_> = details
         .stays
         .iter()
         .map(|stay| StayAnswer {
@@ -208,9 +208,7 @@ pub fn row(row: RowView<'_>, now: Timestamp) -> RowAnswer {
             uncertain: stay.out.map(|_| stay.uncertain),
         })
         .collect();
-    stays.sort_by_key(|s| (s.start, s.out.is_none(), s.out, s.closed_by, s.uncertain));
-    let mut anomalies: Vec<_> = details.anomalies.iter().map(|a| (anomaly(a.kind), a.at)).collect();
-    anomalies.sort_by_key(|(kind, at)| (*at, *kind));
+    let anomalies: Vec<_> = details.anomalies.iter().map(|a| (anomaly(a.kind), a.at)).collect();
     RowAnswer {
         session: row.session(),
         id: row.id(),

@@ -7,10 +7,10 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct AppPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32)]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     app_id: String,
 }
 
@@ -19,10 +19,10 @@ pub(in crate::http) struct AppPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct SessionPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32)]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     app_id: String,
     /// The session, a UUID.
     #[param(min_length = 1)]
@@ -34,10 +34,10 @@ pub(in crate::http) struct SessionPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct ParticipantPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32)]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     app_id: String,
     /// The session, a UUID.
     #[param(min_length = 1)]
@@ -52,10 +52,10 @@ pub(in crate::http) struct ParticipantPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct PeerPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32)]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     app_id: String,
     /// The peer, a UUID.
     #[param(min_length = 1)]
@@ -67,10 +67,10 @@ pub(in crate::http) struct PeerPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct EnginePath {
     /// The account.
-    #[param(min_length = 1, max_length = 32)]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     app_id: String,
     /// The engine, such as `janus`.
     #[param(min_length = 1)]
