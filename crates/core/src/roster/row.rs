@@ -108,7 +108,7 @@ pub enum PeerAct {
 
 /// The row of a peer in a session; none where the peer has no stay there or is not listed.
 pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> Option<Row> {
-    let stays = reading.stays(sitting, peer);
+    let stays = if reading.is_robot(peer) { &[] } else { reading.stays(sitting, peer) };
     let (first, last) = (stays.first()?, stays.last()?);
     let session = reading.sittings().get(sitting)?.id;
     let events = facts.peer_events(reading, sitting, session, peer);

@@ -8,7 +8,6 @@ use super::params::{Param, Params, document};
 use super::participants::{AS_OF, INCLUDE_PEER_EVENTS, INCLUDE_STAYS, extras};
 use super::row::{self, ROW_BYTES};
 use super::schema::{ParticipantAnswer, ParticipantPath, ReadErrors};
-use crate::ledger::View;
 use axum::extract::{RawQuery, State};
 
 /// What may be asked. The `filters` of old clients asked for statistics that are not recorded, and is ignored.
@@ -27,11 +26,12 @@ pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(q
     let params = Params::read(query.as_deref(), PARAMS)?;
     let (extras, as_of) = (extras(&params)?, params.time("as_of")?);
     let (session, participant) = (reader.id("session_id")?, reader.id("participant_id")?);
-    let answer = http.ledger.roster(reader.app(), session, View::Raw, as_of).await?.ok_or_else(ApiError::not_found)?;
-    let place = answer.roster.find(participant).ok_or_else(ApiError::not_found)?;
+    let answer = http.ledger.participant(reader.app(), session, participant, as_of).await?.ok_or_else(ApiError::not_found)?;
     let mut json = Json::with_capacity(ROW_BYTES);
     json.raw(r#"{"success":true,"data":{"participant":"#);
-    row::participant(&mut json, answer.roster.row(place), answer.now, extras);
+    for place in answer.page.rows {
+        row::participant(&mut json, answer.roster.row(place), answer.now, extras);
+    }
     json.raw("}}");
     Ok(json)
 }

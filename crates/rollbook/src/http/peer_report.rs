@@ -25,10 +25,12 @@ document!(Known, PARAMS);
 pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
     let extras = extras(&Params::read(query.as_deref(), PARAMS)?)?;
     let peer = reader.id("peer_id")?;
-    let (answer, place) = http.ledger.peer(reader.app(), peer).await?.ok_or_else(ApiError::not_found)?;
+    let answer = http.ledger.peer(reader.app(), peer).await?.ok_or_else(ApiError::not_found)?;
     let mut json = Json::with_capacity(ROW_BYTES);
     json.raw(r#"{"success":true,"data":{"participant":"#);
-    row::peer(&mut json, answer.roster.row(place), answer.now, extras);
+    for place in answer.page.rows {
+        row::peer(&mut json, answer.roster.row(place), answer.now, extras);
+    }
     json.raw("}}");
     Ok(json)
 }

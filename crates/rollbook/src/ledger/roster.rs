@@ -56,6 +56,34 @@ impl Ledger {
         Ok(Some(of_roster(inner.made(app, session, view, found, as_of).await?)))
     }
 
+    /// A participant of a session, by the peer's id: the answer's one row. None where the app knows no such session, or it lists no such peer.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn participant(
+        &self,
+        app: &App,
+        session: Uuid,
+        peer: Uuid,
+        as_of: Option<Timestamp>,
+    ) -> Result<Option<PageAnswer>, StoreError> {
+        let inner = &self.0;
+        if let Some(RosterAnswer { roster, now }) = inner.standing(app, session, View::Raw, as_of).await? {
+            let page = roster.find(peer).map(|place| Page { total: 1, offset: 0, rows: vec![place] });
+            return Ok(page.map(|page| PageAnswer { page, roster, now }));
+        }
+        let Some(found) = inner.find(app, session).await? else { return Ok(None) };
+        let now = as_of.unwrap_or(found.now);
+        let rows = found.fold.lock().at(found.now, as_of, |facts, reading| {
+            let (Some(Resolved::Sitting(sitting)), Some(peer)) = (reading.resolve(facts, session), facts.peer(peer)) else {
+                return Vec::new();
+            };
+            Part { facts, reading, sitting }.rows_of(&[peer])
+        });
+        let page = LivePage { total: 1, offset: 0, rows };
+        Ok(Some(PageAnswer::of_live(page, now)).filter(|answer| !answer.page.rows.is_empty()))
+    }
+
     /// The roster of a session, at the store's time or at `as_of`; none where the app knows no such session.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::fold::Fold;
 use super::roster::Found;
-use super::{Inner, Ledger, RosterAnswer, SessionList, SessionsQuery, View};
+use super::{Inner, Ledger, PageAnswer, SessionList, SessionsQuery};
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::roster::{Part, Summary, fold_case};
@@ -34,20 +34,20 @@ impl Ledger {
         }
     }
 
-    /// The raw roster of the session that a peer joined latest, and the peer's place in it; none where the app knows no such peer.
+    /// A peer in the session that it joined latest: the answer's one row. None where the app knows no such peer.
     ///
     /// # Errors
     /// Where the store can't read.
-    pub async fn peer(&self, app: &App, peer: Uuid) -> Result<Option<(RosterAnswer, u32)>, StoreError> {
+    pub async fn peer(&self, app: &App, peer: Uuid) -> Result<Option<PageAnswer>, StoreError> {
         let mut latest = None;
         for stream in self.0.store.linked(app, LinkKind::Peer, peer).await? {
             let (fold, now) = self.0.current(app, stream).await?;
             latest = latest.max(last_joined(&Found { stream, fold, now }, peer));
         }
-        let Some((_, session)) = latest else { return Ok(None) };
-        let Some(answer) = self.roster(app, session, View::Raw, None).await? else { return Ok(None) };
-        let place = answer.roster.find(peer);
-        Ok(place.map(|place| (answer, place)))
+        match latest {
+            Some((_, session)) => self.participant(app, session, peer, None).await,
+            None => Ok(None),
+        }
     }
 }
 
