@@ -105,7 +105,7 @@ impl<'a> Params<'a> {
         Timestamp::parse_rfc3339(value).map(Some).map_err(|_| refuse(name, value, allowed))
     }
 
-    /// A range of counts, `min:max`; either may be left out.
+    /// A range of counts, `min:max`; either may be left out. One that is upside down is empty, not wrong.
     pub(super) fn range(&self, name: &str) -> Result<(Option<u64>, Option<u64>), ApiError> {
         let Some(value) = self.given(name) else { return Ok((None, None)) };
         let bound = |text: &str| match text {
@@ -113,9 +113,8 @@ impl<'a> Params<'a> {
             text => Number::read(text).filter(|number| number.whole).map(|number| Some(number.value)),
         };
         let bounds = value.split_once(':').and_then(|(min, max)| Some((bound(min)?, bound(max)?)));
-        let in_order = |(min, max): &(Option<u64>, Option<u64>)| min.zip(*max).is_none_or(|(min, max)| min <= max);
         let some = |bounds: &(Option<u64>, Option<u64>)| *bounds != (None, None);
-        bounds.filter(some).filter(in_order).ok_or_else(|| refuse(name, value, "min:max, two whole numbers from 0, in order"))
+        bounds.filter(some).ok_or_else(|| refuse(name, value, "min:max, two whole numbers from 0, of which one may be left out"))
     }
 }
 

@@ -92,7 +92,7 @@ fn ranges() {
         ("", None),
         (":", None),
         ("10", None),
-        ("10:1", None),
+        ("10:1", Some((Some(10), Some(1)))),
         ("-1:5", None),
         ("1:2:3", None),
         ("1.5:2", None),
