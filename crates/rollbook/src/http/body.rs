@@ -2,7 +2,7 @@
 
 use super::Http;
 use super::error::ApiError;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -57,6 +57,10 @@ impl FromRequest<Http> for Delivery {
 
 async fn read(headers: &HeaderMap, mut body: Body, buffer: Buffer) -> Result<Buffer, ApiError> {
     let limit = buffer.limit;
+    // A length that is announced needs no waiting for.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ApiError::too_large(limit));
+    }
     let mut sink = Sink::of(headers, buffer)?;
     while let Some(frame) = body.frame().await {
         // The connection broke: whoever sent this does not read the answer any more.

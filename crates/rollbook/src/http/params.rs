@@ -105,7 +105,7 @@ impl<'a> Params<'a> {
         Timestamp::parse_rfc3339(value).map(Some).map_err(|_| refuse(name, value, allowed))
     }
 
-    /// A range of counts, `min:max`; either may be left out. One whose `min` is above its `max` holds nothing.
+    /// A range of counts, `min:max`; either may be left out. One that is upside down is empty, not wrong.
     pub(super) fn range(&self, name: &str) -> Result<(Option<u64>, Option<u64>), ApiError> {
         let Some(value) = self.given(name) else { return Ok((None, None)) };
         let bound = |text: &str| match text {
@@ -114,7 +114,7 @@ impl<'a> Params<'a> {
         };
         let bounds = value.split_once(':').and_then(|(min, max)| Some((bound(min)?, bound(max)?)));
         let some = |bounds: &(Option<u64>, Option<u64>)| *bounds != (None, None);
-        bounds.filter(some).ok_or_else(|| refuse(name, value, "min:max, two whole numbers from 0"))
+        bounds.filter(some).ok_or_else(|| refuse(name, value, "min:max, two whole numbers from 0, of which one may be left out"))
     }
 }
 

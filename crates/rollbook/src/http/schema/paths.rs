@@ -1,16 +1,18 @@
 //! What addresses name.
 
+use rollbook_ingest::engine::Engine;
 use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// The app.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct AppPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 32, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 64, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     app_id: String,
 }
 
@@ -19,10 +21,10 @@ pub(in crate::http) struct AppPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct SessionPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 32, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 64, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     app_id: String,
     /// The session, a UUID.
     #[param(min_length = 1)]
@@ -34,10 +36,10 @@ pub(in crate::http) struct SessionPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct ParticipantPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 32, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 64, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     app_id: String,
     /// The session, a UUID.
     #[param(min_length = 1)]
@@ -52,10 +54,10 @@ pub(in crate::http) struct ParticipantPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct PeerPath {
     /// The account.
-    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 32, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 64, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     app_id: String,
     /// The peer, a UUID.
     #[param(min_length = 1)]
@@ -67,12 +69,16 @@ pub(in crate::http) struct PeerPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct EnginePath {
     /// The account.
-    #[param(min_length = 1, max_length = 32, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 32, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     account_id: String,
     /// The app.
-    #[param(min_length = 1, max_length = 64, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
+    #[param(min_length = 1, max_length = 64, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     app_id: String,
-    /// The engine, such as `janus`.
-    #[param(min_length = 1)]
+    /// The engine.
+    #[param(schema_with = engines)]
     engine: String,
+}
+
+fn engines() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Engine::NAMES)).build()
 }

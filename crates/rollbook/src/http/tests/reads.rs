@@ -154,6 +154,7 @@ async fn the_list_of_sessions_is_filtered() {
         ("status=ENDED", 0),
         ("participants=1:10", 1),
         ("participants=3:", 0),
+        ("participants=3:1", 0),
         ("participants=:2", 1),
         ("start_time=2026-01-31T09:30:00Z&end_time=2026-01-31T09:30:00Z", 1),
         ("start_time=2026-01-31T09:30:01Z", 0),
