@@ -1,4 +1,5 @@
 //! What was written once is readable forever: a batch of each version, as the rollbook of that version wrote it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 use rollbook_core::codec::{CodecError, VERSION, decode, encode};
 use rollbook_core::event::{Body, Event, Kind, Leave, Leaver, PeerInfo, Place, Present, Roll};
@@ -9,7 +10,10 @@ use uuid::Uuid;
 /// The events of `fixtures/batch-1.hex`: every variant and every field once. Never changed; a new version gets a file of its own.
 fn events_of_version_1() -> Vec<Event> {
     let named = || Place {
-        home: Home::Session { session: Name { id: Some(Uuid::from_u128(1)), key: Some("algebra".into()) }, meeting: Some(Name::key("room")) },
+        home: Home::Session {
+            session: Name { id: Some(Uuid::from_u128(1)), key: Some("algebra".into()) },
+            meeting: Some(Name::key("room")),
+        },
         meeting_title: Some("Algebra é".into()),
         parent: Some(Parent::Session(Name::id(Uuid::from_u128(2)))),
         keep_alive_seconds: Some(600),
@@ -37,7 +41,8 @@ fn events_of_version_1() -> Vec<Event> {
         Body::SourceStarted,
         Body::SourceStopped,
     ];
-    let event = |(ix, body): (i64, Body)| Event { source: "janus:a".into(), id: ix.to_string().into(), time: Timestamp::from_micros(ix - 4), body };
+    let event =
+        |(ix, body): (i64, Body)| Event { source: "janus:a".into(), id: ix.to_string().into(), time: Timestamp::from_micros(ix - 4), body };
     (0..).zip(bodies).map(event).collect()
 }
 

@@ -4,11 +4,11 @@
 
 use crate::clock;
 use crate::config::Settings;
+use crate::connections;
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::TokenFile;
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use rollbook_ingest::janus::JanusOptions;
 use rollbook_store::SqliteStore;
 use rollbook_store::sqlite::OpenError;
@@ -109,6 +109,7 @@ pub struct Running {
 /// # Errors
 /// Where a listener does not know its address.
 pub fn start(settings: &Settings, ledger: Ledger, listeners: Listeners) -> io::Result<Running> {
+    connections::raise_file_limit();
     let (address, metrics_address) = (listeners.http.local_addr()?, listeners.metrics.local_addr()?);
     tracing::info!(%address, %metrics_address, data = %settings.data.display(), "listening");
     let tokens = TokenFile::open(&settings.data, Arc::new(clock::now));
@@ -121,17 +122,7 @@ pub fn start(settings: &Settings, ledger: Ledger, listeners: Listeners) -> io::R
             // An error says that the sender is gone, which is a reason to stop as well.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        // An answer is written whole, so nothing is gained by waiting for more to send.
-        let listener = listener.tap_io(|stream| {
-            if let Err(cause) = stream.set_nodelay(true) {
-                tracing::debug!(%cause, "no TCP_NODELAY");
-            }
-        });
-        tasks.spawn(async move {
-            if let Err(cause) = axum::serve(listener, router).with_graceful_shutdown(stopping).await {
-                tracing::error!(%cause, "a listener failed");
-            }
-        });
+        tasks.spawn(connections::serve(listener, router, connections::HEAD_TIMEOUT, stopping));
     }
     Ok(Running { address, stop, tasks })
 }

@@ -98,7 +98,7 @@ fn deliver(url: &str, token: &str, deliveries: Vec<Vec<Event>>) -> Delivered {
         let request = agent.post(url).header("authorization", format!("Bearer {token}")).header("content-type", "application/x-ndjson");
         match request.send(body.join("\n")).map(|response| response.status().as_u16()) {
             Ok(200) => delivered.acknowledged.extend(events),
-            Ok(status) => panic!("{status} for what is right"),
+            Ok(status) => unreachable!("{status} for what is right"),
             Err(_) => {
                 delivered.in_doubt.extend(events);
                 return delivered;

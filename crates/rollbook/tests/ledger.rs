@@ -15,7 +15,7 @@ use rollbook::ledger::{Ledger, Options, PageAnswer, Receipt, SessionsQuery, View
 use rollbook_core::event::Event;
 use rollbook_core::roster::{Order, Query};
 use rollbook_core::time::Timestamp;
-use rollbook_store::{MemoryStore, Store};
+use rollbook_store::{Clock, MemoryStore, SqliteStore, Store};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -32,11 +32,13 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(history: History) -> Self {
+    fn new(history: History, on_disk: bool) -> Self {
         let clock = Arc::new(AtomicI64::new(history.now.micros()));
         let of_store = Arc::clone(&clock);
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(move || Timestamp::from_micros(of_store.load(Ordering::SeqCst)))));
+        let read: Clock = Arc::new(move || Timestamp::from_micros(of_store.load(Ordering::SeqCst)));
         let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> =
+            if on_disk { Arc::new(SqliteStore::open(folder.path(), read).unwrap()) } else { Arc::new(MemoryStore::new(read)) };
         let ledger = Self::ledger(&store, &folder, 1 << 20);
         Self { store, clock, folder, ledger, history, accepted: Vec::new() }
     }
@@ -114,37 +116,53 @@ impl Subject {
     }
 }
 
+type Cuts = Vec<(prop::sample::Index, u8)>;
+
+fn cuts() -> impl Strategy<Value = Cuts> {
+    prop::collection::vec((any::<prop::sample::Index>(), 0u8..4), 0..4)
+}
+
+/// Delivers a history in batches; between them the ledger is asked everything, restarted, and time goes on.
+fn tell(history: History, cuts: &Cuts, as_of: Option<i64>, on_disk: bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut subject = Subject::new(history, on_disk);
+        let events = subject.history.events.clone();
+        let mut cuts: Vec<(usize, u8)> = cuts.iter().map(|(cut, what)| (cut.index(events.len() + 1), *what)).collect();
+        cuts.push((events.len(), 0));
+        cuts.sort_unstable();
+        let mut from = 0;
+        for (to, what) in cuts {
+            subject.deliver(&events[from..to]).await;
+            from = to;
+            subject.agrees(None).await;
+            match what {
+                1 => subject.ledger = Subject::ledger(&subject.store, &subject.folder, 0),
+                2 => subject.clock.store(subject.history.after_everything().micros(), Ordering::SeqCst),
+                3 => drop(subject.clock.fetch_add(45_000_000, Ordering::SeqCst)),
+                _ => {}
+            }
+        }
+        let base = subject.clock.load(Ordering::SeqCst);
+        subject.agrees(as_of.map(|steps| Timestamp::from_micros(base + steps * 3_600_000_000))).await;
+        subject.agrees(None).await;
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 5_000, cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn answers_are_the_reference(
-        history in history(Scope::All, 26),
-        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0u8..4), 0..4),
-        as_of in prop::option::of(-2i64..30),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut subject = Subject::new(history);
-            let events = subject.history.events.clone();
-            let mut cuts: Vec<(usize, u8)> = cuts.iter().map(|(cut, what)| (cut.index(events.len() + 1), *what)).collect();
-            cuts.push((events.len(), 0));
-            cuts.sort_unstable();
-            let mut from = 0;
-            for (to, what) in cuts {
-                subject.deliver(&events[from..to]).await;
-                from = to;
-                subject.agrees(None).await;
-                match what {
-                    1 => subject.ledger = Subject::ledger(&subject.store, &subject.folder, 0),
-                    2 => subject.clock.store(subject.history.after_everything().micros(), Ordering::SeqCst),
-                    3 => drop(subject.clock.fetch_add(45_000_000, Ordering::SeqCst)),
-                    _ => {}
-                }
-            }
-            let base = subject.clock.load(Ordering::SeqCst);
-            subject.agrees(as_of.map(|steps| Timestamp::from_micros(base + steps * 3_600_000_000))).await;
-            subject.agrees(None).await;
-        });
+    fn in_memory(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
+        tell(history, &cuts, as_of, false);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 500, cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn on_disk(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
+        tell(history, &cuts, as_of, true);
     }
 }

@@ -11,8 +11,9 @@ use super::events::{not_taken, taken};
 use super::json::Json;
 use super::respond::work;
 use super::schema::{EnginePath, Receipt as Documented, WriteErrors};
-use crate::ledger::{IngestError, Receipt};
+use crate::ledger::IngestError;
 use axum::extract::State;
+use rollbook_core::event::Event;
 use rollbook_ingest::engine::{self, Engine, Refusal, Translation};
 use std::sync::Arc;
 
@@ -34,14 +35,19 @@ pub(super) async fn take(State(http): State<Http>, writer: Writer, delivery: Del
     if untranslated > 0 {
         keep(&http, &writer, engine, &delivery).await?;
     }
-    match http.ledger.ingest(writer.app(), events).await {
+    match http.ledger.ingest(writer.app(), events.clone()).await {
         Ok(receipt) => Ok(taken(&http, receipt)),
-        Err(IngestError::Conflict(_)) => {
+        Err(IngestError::Conflict(places)) => {
             keep(&http, &writer, engine, &delivery).await?;
-            Ok(taken(&http, Receipt::default()))
+            http.ledger.ingest(writer.app(), without(events, &places)).await.map(|receipt| taken(&http, receipt)).map_err(not_taken)
         }
         Err(error) => Err(not_taken(error)),
     }
+}
+
+/// The events that conflict with nothing that is known: an engine can't take back the others, so these are not held up by them.
+fn without(events: Vec<Event>, conflicts: &[usize]) -> Vec<Event> {
+    (0..).zip(events).filter(|(place, _)| !conflicts.contains(place)).map(|(_, event)| event).collect()
 }
 
 fn named(http: &Http, name: &str) -> Option<Engine> {

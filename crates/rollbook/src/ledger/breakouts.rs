@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// How deep breakouts are nested in an answer; what is deeper is shown at this depth, as no client walks a chain of thousands.
+const DEEPEST: usize = 32;
+
 /// One session of a family.
 struct Member {
     stream: Stream,
@@ -20,6 +23,8 @@ struct Member {
     session: Uuid,
     /// The place of its parent among the members; the first has none.
     parent: Option<usize>,
+    /// How many parents it has.
+    depth: usize,
 }
 
 /// A session that may be a breakout of another.
@@ -38,7 +43,7 @@ impl Ledger {
         let Some(found) = self.0.find(app, session).await? else { return Ok(None) };
         let now = found.now;
         let Some(root) = summary(&found.fold, session, now) else { return Ok(None) };
-        let mut members = vec![Member { stream: found.stream, fold: found.fold, session: root.id, parent: None }];
+        let mut members = vec![Member { stream: found.stream, fold: found.fold, session: root.id, parent: None, depth: 0 }];
         if breakouts {
             self.0.grow(app, &mut members, now, None, &mut Basis::default()).await?;
         }
@@ -48,7 +53,11 @@ impl Ledger {
             .collect();
         // A member comes after its parent: from the last to the first, each is whole when it is put into its parent.
         for ix in (1..members.len()).rev() {
-            if let (Some(answer), Some(parent)) = (answers[ix].take(), members[ix].parent)
+            let mut parent = members[ix].parent;
+            while let Some(above) = parent.filter(|above| members[*above].depth > DEEPEST) {
+                parent = members[above].parent;
+            }
+            if let (Some(answer), Some(parent)) = (answers[ix].take(), parent)
                 && let Some(parent) = &mut answers[parent]
             {
                 parent.breakouts.push(answer);
@@ -78,7 +87,7 @@ impl Inner {
         let mut basis = Basis::default();
         basis.add(found.fold.lock().vector());
         let mut members =
-            vec![Member { stream: found.stream, fold: Arc::clone(&found.fold), session: root.unwrap_or(asked), parent: None }];
+            vec![Member { stream: found.stream, fold: Arc::clone(&found.fold), session: root.unwrap_or(asked), parent: None, depth: 0 }];
         if root.is_some() {
             self.grow(app, &mut members, now, as_of, &mut basis).await?;
         }
@@ -97,7 +106,7 @@ impl Inner {
         let mut seen: BTreeSet<Uuid> = members.iter().map(|member| member.session).collect();
         let mut next = 0;
         while let Some(member) = members.get(next) {
-            let (of, stream, fold) = (member.session, member.stream, Arc::clone(&member.fold));
+            let (of, stream, fold, depth) = (member.session, member.stream, Arc::clone(&member.fold), member.depth);
             let mut streams = BTreeSet::new();
             for id in BTreeSet::from([of, stream.id]) {
                 let found = self.store.linked(app, LinkKind::Child, id).await?;
@@ -114,7 +123,9 @@ impl Inner {
                     candidates.iter().filter(|c| parent.is_parent(c.parent, c.started_at)).map(|c| c.session).collect()
                 });
                 let new = mine.into_iter().filter(|session| seen.insert(*session));
-                members.extend(new.map(|session| Member { stream: child, fold: Arc::clone(&child_fold), session, parent: Some(next) }));
+                let member =
+                    |session| Member { stream: child, fold: Arc::clone(&child_fold), session, parent: Some(next), depth: depth + 1 };
+                members.extend(new.map(member));
             }
             next += 1;
         }

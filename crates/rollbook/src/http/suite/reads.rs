@@ -196,7 +196,7 @@ async fn health_and_metrics() {
     api.faults.set_down(true);
     assert_eq!(api.get("/healthz").await.status, 200);
     api.get("/readyz").await.failure(503);
-    let shown = super::super::metrics_router(api.metrics.clone());
+    let shown = crate::http::metrics_router(api.metrics.clone());
     let response = shown.oneshot(Request::get("/metrics").body(Body::empty()).unwrap()).await.unwrap();
     let text = String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
     for line in [
