@@ -69,7 +69,7 @@ class Janus:
             f"""
             general: {{
                 enabled = true
-                events = "all"
+                events = "plugins,core"
                 grouping = true
                 json = "compact"
                 backend = "{backend}"
