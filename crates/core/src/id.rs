@@ -179,6 +179,25 @@ pub enum Parent {
     Meeting(Name),
 }
 
+/// The id of what a session is a breakout of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ParentId {
+    /// This session, or the one that this id of an unnamed session leads to.
+    Session(Uuid),
+    /// The session of this meeting that had last begun when the breakout started, else its first.
+    Meeting(Uuid),
+}
+
+impl ParentId {
+    /// The id under which breakouts are looked up.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Session(id) | Self::Meeting(id) => id,
+        }
+    }
+}
+
 /// What a stream keeps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum StreamKind {

@@ -1,12 +1,13 @@
 //! What the events of one stream say, before `now` comes in: who did what when, and who held which slot.
 
-use super::sitting::DEFAULT_KEEP_ALIVE;
 use crate::event::{Body, Content, Event, Identity, Kind, Leave, Leaver, PeerInfo, Present, Roll};
-use crate::id::{App, Parent, Stream};
-use crate::roster::ParentId;
+use crate::id::{App, Parent, ParentId, Stream};
 use crate::time::{SECOND, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
+
+/// How long a session outlives its last peer where no event says it: 60 seconds.
+pub const DEFAULT_KEEP_ALIVE: u16 = 60;
 
 /// The place of a peer in [`Facts::peers`].
 pub type PeerIx = u32;

@@ -6,11 +6,26 @@
 //! is none, a leave of someone who is out; each time the least by source and id.
 
 use super::facts::{Act, Entry, Facts, Life, PeerIx};
-use super::stay::{Anomaly, AnomalyKind, Attendance, ClosedBy, MAX_STAY, Stay};
+use super::stay::{Anomaly, AnomalyKind, ClosedBy, MAX_STAY, Stay, Validity};
 use crate::event::Leave;
 use crate::id::StreamKind;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
+
+/// What the fold says of one peer at one `now`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Attendance {
+    /// In order of their starts; they don't overlap. Only the last may be open.
+    pub stays: Vec<Stay>,
+    /// By time, each with the entry that shows it.
+    pub anomalies: Vec<(Anomaly, u32)>,
+    /// The peer's events in order, each with the stay that it opened, confirmed or closed.
+    pub(crate) entries: Vec<(Entry, Option<u32>)>,
+    /// For each stay, the entry that opened it (of a stay known only by its leave: that leave).
+    pub opened_by: Vec<u32>,
+    /// True for every later `now` up to `until`, and for every earlier one after `relied_on`.
+    pub validity: Validity,
+}
 
 /// Folds peers that share slots, or one that shares none, at `now`.
 pub(crate) fn attend(facts: &Facts, peers: &[PeerIx], slots: &[u32], now: Timestamp) -> BTreeMap<PeerIx, Attendance> {

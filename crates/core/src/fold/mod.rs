@@ -9,10 +9,11 @@ mod reading;
 mod sitting;
 mod stay;
 mod taking;
-mod telling;
 
-pub use facts::{Changes, Facts, PeerIx, Verdict};
+pub(crate) use facts::{Act, Entry};
+pub use facts::{Changes, DEFAULT_KEEP_ALIVE, Facts, PeerIx, Verdict};
+pub use group::Attendance;
 pub use reading::{Reading, Resolved, SittingIx};
-pub use sitting::{DEFAULT_KEEP_ALIVE, Sitting};
-pub use stay::{Anomaly, AnomalyKind, Attendance, ClosedBy, MAX_STAY, Stay, Validity};
+pub use sitting::Sitting;
+pub use stay::{Anomaly, AnomalyKind, ClosedBy, MAX_STAY, Stay, Validity};
 pub use taking::ids_of;

@@ -1,9 +1,9 @@
 //! What the facts of one stream say at one `now`: each peer's attendance, and the sessions.
 
 use super::facts::{Act, Changes, Facts, PeerIx};
-use super::group::attend;
+use super::group::{Attendance, attend};
 use super::sitting::{Sitting, Timeline, cut};
-use super::stay::{Attendance, Stay, Validity};
+use super::stay::{Stay, Validity};
 use crate::event::{Body, Kind};
 use crate::id::StreamKind;
 use crate::time::Timestamp;

@@ -6,9 +6,6 @@ use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// How long a session outlives its last peer where no event says it: 60 seconds.
-pub const DEFAULT_KEEP_ALIVE: u16 = 60;
-
 /// One session of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sitting {

@@ -1,6 +1,5 @@
 //! What the fold says of one peer: its stays, and what was odd about them.
 
-use super::facts::Entry;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -69,21 +68,6 @@ pub enum AnomalyKind {
     JoinedByRoster,
     /// A stay that starts at or after the session's explicit end.
     JoinAfterEnd,
-}
-
-/// What the fold says of one peer at one `now`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Attendance {
-    /// In order of their starts; they don't overlap. Only the last may be open.
-    pub stays: Vec<Stay>,
-    /// By time, each with the entry that shows it.
-    pub anomalies: Vec<(Anomaly, u32)>,
-    /// The peer's events in order, each with the stay that it opened, confirmed or closed.
-    pub(crate) entries: Vec<(Entry, Option<u32>)>,
-    /// For each stay, the entry that opened it (of a stay known only by its leave: that leave).
-    pub opened_by: Vec<u32>,
-    /// True for every later `now` up to `until`, and for every earlier one after `relied_on`.
-    pub validity: Validity,
 }
 
 /// The span of `now` for which a reading holds: `relied_on < now <= until`.

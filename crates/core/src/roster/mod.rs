@@ -7,10 +7,11 @@ mod ranked;
 mod row;
 mod snapshot;
 mod summary;
+mod telling;
 
 pub use consolidate::consolidate;
 pub use live::LiveRosters;
 pub use page::{Order, Page, Query, Search, Sort, fold_case};
 pub use row::{Details, Length, Part, PeerAct, PeerEvent, Row};
 pub use snapshot::{RowView, Snapshot, SnapshotError, encode};
-pub use summary::{ParentId, Summary};
+pub use summary::Summary;

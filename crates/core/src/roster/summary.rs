@@ -3,7 +3,7 @@
 use super::row::Part;
 use crate::event::{Body, Event, Place};
 use crate::fold::{PeerIx, Resolved, Stay};
-use crate::id::{Stream, StreamKind};
+use crate::id::{ParentId, Stream, StreamKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -37,25 +37,6 @@ pub struct Summary {
     pub updated_at: Timestamp,
     /// The latest time at which anything happened in it.
     pub last_change_at: Timestamp,
-}
-
-/// The id of what a session is a breakout of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum ParentId {
-    /// This session, or the one that this id of an unnamed session leads to.
-    Session(Uuid),
-    /// The session of this meeting that had last begun when the breakout started, else its first.
-    Meeting(Uuid),
-}
-
-impl ParentId {
-    /// The id under which breakouts are looked up.
-    #[must_use]
-    pub fn id(self) -> Uuid {
-        match self {
-            Self::Session(id) | Self::Meeting(id) => id,
-        }
-    }
 }
 
 impl Summary {

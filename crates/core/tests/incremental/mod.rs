@@ -6,8 +6,8 @@ use super::reference::{
 };
 use rollbook_core::event::Event;
 use rollbook_core::fold::{self, Facts, Reading, Resolved, Validity};
-use rollbook_core::id::{App, Stream, StreamKind};
-use rollbook_core::roster::{Order, ParentId, Part, PeerAct, Query, RowView, Search, Snapshot, Summary, consolidate, encode};
+use rollbook_core::id::{App, ParentId, Stream, StreamKind};
+use rollbook_core::roster::{Order, Part, PeerAct, Query, RowView, Search, Snapshot, Summary, consolidate, encode};
 use rollbook_core::time::{SECOND, Timestamp};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

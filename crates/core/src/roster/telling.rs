@@ -1,11 +1,9 @@
 //! What is shown of a peer beside its stays: descriptive fields, its events, when it was heard of.
 
-use super::facts::{Act, Entry, Facts, PeerIx};
-use super::reading::{Reading, SittingIx};
-use super::stay::Anomaly;
+use super::row::{PeerAct, PeerEvent};
 use crate::event::PeerInfo;
+use crate::fold::{Act, Anomaly, Entry, Facts, PeerIx, Reading, SittingIx};
 use crate::id::{Name, StreamKind};
-use crate::roster::{PeerAct, PeerEvent};
 use crate::time::Timestamp;
 use uuid::Uuid;
 
