@@ -43,6 +43,12 @@ impl Facts {
         std::mem::take(&mut self.changes)
     }
 
+    /// How many peers changed since the changes were last taken.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        self.changes.peers.len()
+    }
+
     /// Puts back changes that were taken and not acted upon.
     pub fn give_back(&mut self, changes: Changes) {
         self.changes.peers.extend(changes.peers);

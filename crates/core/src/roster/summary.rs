@@ -37,6 +37,10 @@ pub struct Summary {
     pub updated_at: Timestamp,
     /// The latest time at which anything happened in it.
     pub last_change_at: Timestamp,
+    /// From when on it only grows older, see [`Summary::at`]; none where someone is in from a later time on.
+    pub steady_from: Option<Timestamp>,
+    /// When it has been empty for keep-alive; none while someone is in, or where it was ended.
+    pub empty_until: Option<Timestamp>,
 }
 
 impl Summary {
@@ -58,7 +62,20 @@ impl Summary {
             participants: 0,
             updated_at: at,
             last_change_at: at,
+            steady_from: Some(at),
+            empty_until: None,
         }
+    }
+
+    /// The same session at a later `now`, if nothing happened meanwhile and the reading that it comes from still holds; none where that takes more
+    /// than adding what those who are in have been in since, or where `now` is not later.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Option<Self> {
+        let since = self.steady_from.filter(|from| now >= *from)?;
+        let grown = i128::from(self.live_participants) * i128::from(now.since(since));
+        let consumed = i64::try_from(i128::from(self.consumed) + grown).ok()?;
+        let ended_at = self.ended_at.or(self.empty_until.filter(|until| now >= *until));
+        Some(Self { consumed, ended_at, steady_from: Some(now), ..self.clone() })
     }
 }
 
@@ -77,7 +94,9 @@ impl Part<'_> {
         let open = stays().filter(|stay| stay.out.is_none()).count();
         let last_out = stays().filter_map(|stay| stay.out).max();
         let over = last_out.unwrap_or(started_at).plus(self.facts.keep_alive());
-        let ended_at = sitting.ended.or((open == 0 && now >= over).then_some(over));
+        let empty_until = (open == 0 && sitting.ended.is_none()).then_some(over);
+        let ended_at = sitting.ended.or(empty_until.filter(|until| now >= *until));
+        let last_come = stays().filter(|stay| stay.out.is_none()).map(|stay| stay.start).max();
         let updated_at = events.iter().map(|e| e.time).max().unwrap_or(started_at);
         let consumed: i128 =
             of_peers.iter().map(|of_peer| of_peer.iter().map(|stay| i128::from(stay.length(now))).sum::<i128>().max(0)).sum();
@@ -99,6 +118,8 @@ impl Part<'_> {
             participants: peers.len() as u64,
             updated_at,
             last_change_at: last_out.into_iter().chain(sitting.ended).fold(updated_at, Timestamp::max),
+            steady_from: last_come.is_none_or(|come| come <= now).then_some(now),
+            empty_until,
         })
     }
 

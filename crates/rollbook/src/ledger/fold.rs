@@ -4,7 +4,7 @@ use super::Inner;
 use rollbook_core::codec;
 use rollbook_core::fold::{Facts, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
-use rollbook_core::roster::{LiveRosters, Part, Query, Row};
+use rollbook_core::roster::{LiveRosters, Part, Query, Row, Summary};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
@@ -20,11 +20,16 @@ pub(super) struct State {
     pub(super) reading: Reading,
     /// Those of the reading's sessions that were asked for while someone was in.
     live: LiveRosters,
+    /// The sessions as a whole, and whether only an event can change them; none where something happened since.
+    whole: Option<(Vec<Summary>, bool)>,
     /// The last batch that the facts have, of the stream itself and of each of its sources' streams.
     known: BTreeMap<Stream, Seq>,
     /// Bytes of the encoded batches that were taken.
     taken: u64,
 }
+
+/// How many bytes of batches are taken without another thread: some hundred microseconds.
+const TAKEN_AT_ONCE: usize = 64 << 10;
 
 /// What a fold weighs in memory beside its encoded batches, per byte of them: measured, about.
 const WEIGHT_PER_BYTE: u64 = 8;
@@ -33,7 +38,7 @@ impl Fold {
     pub(super) fn new(app: &App, stream: Stream) -> Self {
         let known = BTreeMap::from([(stream, 0)]);
         let facts = Facts::new(app.clone(), stream);
-        Self(Mutex::new(State { facts, reading: Reading::default(), live: LiveRosters::default(), known, taken: 0 }))
+        Self(Mutex::new(State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, taken: 0 }))
     }
 
     /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
@@ -100,6 +105,32 @@ impl State {
         Some(LivePage { total, offset, rows: part.rows_of(&peers) })
     }
 
+    /// The sessions of the stream as a whole, and whether nothing but an event can change any of them.
+    pub(super) fn summaries(&mut self, now: Timestamp) -> (Vec<Summary>, bool) {
+        if self.keep_up(now, now)
+            && let Some((whole, settled)) = &self.whole
+            && let Some(older) = whole.iter().map(|summary| summary.at(now)).collect::<Option<Vec<_>>>()
+        {
+            // What was empty may have ended since; whether it did decides anew whether it is settled.
+            let ended = older.iter().zip(whole).all(|(older, before)| older.ended_at == before.ended_at);
+            if ended {
+                return (older, *settled);
+            }
+        }
+        let made = self.at(now, None, |facts, reading| {
+            let parts: Vec<Part<'_>> = (0..reading.sittings().len()).map(|sitting| Part { facts, reading, sitting }).collect();
+            let settled = parts.iter().all(|part| part.is_settled(now));
+            (parts.iter().filter_map(|part| part.summary(now)).collect::<Vec<_>>(), settled)
+        });
+        self.whole = self.reading.validity().holds(now).then(|| made.clone());
+        made
+    }
+
+    /// About how many peers the next question has to read anew.
+    pub(super) fn behind(&self) -> usize {
+        self.facts.changed()
+    }
+
     /// Brings the reading that is kept up to `now`; returns whether it holds at the time that was asked about.
     fn keep_up(&mut self, now: Timestamp, asked: Timestamp) -> bool {
         let changes = self.facts.take_changes();
@@ -110,6 +141,7 @@ impl State {
         if !changes.is_empty() || self.reading.validity().until < now {
             let touched = self.reading.update(&self.facts, &changes, now);
             self.live.follow(&self.facts, &self.reading, &touched);
+            self.whole = None;
         }
         self.reading.validity().holds(asked)
     }
@@ -129,16 +161,28 @@ impl Inner {
         loop {
             let known = fold.lock().vector();
             let since = self.store.since(app, &known).await?;
-            let mut state = fold.lock();
-            let mut gap = false;
-            for batch in &since.batches {
-                gap |= !state.take(batch)?;
-            }
+            let whole = if since.batches.iter().map(|batch| batch.batch.len()).sum::<usize>() < TAKEN_AT_ONCE {
+                take_all(&fold, &since.batches)?
+            } else {
+                let fold = Arc::clone(&fold);
+                let taking = tokio::task::spawn_blocking(move || take_all(&fold, &since.batches));
+                taking.await.map_err(|e| StoreError::Damaged(format!("batches not taken: {e}")))??
+            };
             // A source that reported for the first time brings its own starts and stops.
-            if !gap && state.vector().len() == known.len() {
-                drop(state);
+            let complete = whole && fold.lock().known.len() == known.len();
+            if complete {
                 return Ok((fold, since.now));
             }
         }
     }
+}
+
+/// Takes batches in order; returns whether the fold now knows them all.
+fn take_all(fold: &Fold, batches: &[Batch]) -> Result<bool, StoreError> {
+    let mut state = fold.lock();
+    let mut whole = true;
+    for batch in batches {
+        whole &= state.take(batch)?;
+    }
+    Ok(whole)
 }

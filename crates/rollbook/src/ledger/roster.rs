@@ -23,6 +23,22 @@ pub(super) struct Found {
     pub(super) now: Timestamp,
 }
 
+/// How many peers are read anew without another thread: some milliseconds.
+const READ_AT_ONCE: usize = 1_000;
+
+impl Found {
+    /// See [`State::live_page`](super::fold::State::live_page).
+    async fn live_page(&self, session: Uuid, query: &Query, as_of: Option<Timestamp>) -> Result<Option<LivePage>, StoreError> {
+        let behind = self.fold.lock().behind();
+        if behind < READ_AT_ONCE {
+            return Ok(self.fold.lock().live_page(session, query, self.now, as_of));
+        }
+        let (fold, query, now) = (Arc::clone(&self.fold), query.clone(), self.now);
+        let reading = tokio::task::spawn_blocking(move || fold.lock().live_page(session, &query, now, as_of));
+        reading.await.map_err(|e| StoreError::Damaged(format!("page not read: {e}")))
+    }
+}
+
 /// Rows of one fold, with the span for which they hold.
 struct Rows {
     session: Uuid,
@@ -50,8 +66,7 @@ impl Ledger {
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
         if view == View::Raw {
-            let live = found.fold.lock().live_page(session, query, found.now, as_of);
-            if let Some(page) = live {
+            if let Some(page) = found.live_page(session, query, as_of).await? {
                 return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
             }
         }

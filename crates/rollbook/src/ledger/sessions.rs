@@ -1,6 +1,5 @@
 //! The list of sessions: settled ones from the store's catalog, the others evaluated now and merged in.
 
-use super::fold::Fold;
 use super::roster::Found;
 use super::{Inner, Ledger, PageAnswer, SessionList, SessionsQuery};
 use bytes::Bytes;
@@ -66,7 +65,7 @@ impl Inner {
         let (mut streams, mut open) = (BTreeSet::new(), Vec::new());
         for stream in self.store.unsettled(app).await? {
             let (fold, now) = self.current(app, stream).await?;
-            let (summaries, settled) = evaluate(&fold, now);
+            let (summaries, settled) = fold.lock().summaries(now);
             let records = || summaries.iter().map(record).collect::<Vec<_>>();
             let vector = fold.lock().vector();
             if !(settled && self.store.settle(app, stream, &vector, &records()).await?) {
@@ -121,15 +120,6 @@ impl Inner {
         }
         Ok(SessionList { total, offset: offset.min(total), sessions })
     }
-}
-
-/// The summaries of a stream's sessions, and whether none of them can change without an event.
-fn evaluate(fold: &Fold, now: Timestamp) -> (Vec<Summary>, bool) {
-    fold.lock().at(now, None, |facts, reading| {
-        let parts: Vec<Part<'_>> = (0..reading.sittings().len()).map(|sitting| Part { facts, reading, sitting }).collect();
-        let settled = parts.iter().all(|part| part.is_settled(now));
-        (parts.iter().filter_map(|part| part.summary(now)).collect(), settled)
-    })
 }
 
 fn record(summary: &Summary) -> SessionRecord {
