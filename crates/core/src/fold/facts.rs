@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// How long a session outlives its last peer where no event says it: 60 seconds.
 pub const DEFAULT_KEEP_ALIVE: u16 = 60;
 
-/// The place of a peer in [`Facts::peers`].
+/// The place of a peer among those of its stream, in the order in which they were first heard of.
 pub type PeerIx = u32;
 
 /// What a new event is beside those that are known.
