@@ -4,6 +4,7 @@ use crate::id::{Home, Name, Parent};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// A fact that a source reported. `(stream, source, id)` is its identity; type, time and data are its content.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -22,17 +23,17 @@ pub struct Event {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Body {
     /// A peer is known, and not yet in.
-    PeerCreated(Place, PeerInfo),
+    PeerCreated(Arc<Place>, PeerInfo),
     /// A peer came in.
-    PeerJoined(Place, PeerInfo),
+    PeerJoined(Arc<Place>, PeerInfo),
     /// A peer went out.
-    PeerLeft(Place, Leaver, Leave),
+    PeerLeft(Arc<Place>, Leaver, Leave),
     /// The session began.
-    SessionStarted(Place),
+    SessionStarted(Arc<Place>),
     /// The session was ended, with the reason where one was given.
-    SessionEnded(Place, Option<Box<str>>),
+    SessionEnded(Arc<Place>, Option<Box<str>>),
     /// Everyone who is in through this source at the event's time.
-    SessionRoster(Place, Roll),
+    SessionRoster(Arc<Place>, Roll),
     /// The source began: whoever was in through it is out.
     SourceStarted,
     /// The source stopped: whoever was in through it is out.
@@ -159,6 +160,9 @@ pub struct Identity(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Content(pub [u8; 16]);
 
+/// How many of the places last heard of an event's is compared with.
+const PLACES_COMPARED: usize = 8;
+
 impl Event {
     /// The place that the event is about; none for a source's life-cycle.
     #[must_use]
@@ -171,6 +175,23 @@ impl Event {
             | Body::SessionEnded(place, _)
             | Body::SessionRoster(place, _) => Some(place),
             Body::SourceStarted | Body::SourceStopped => None,
+        }
+    }
+
+    /// Shares the event's place with those of events that tell the same: a stream's events mostly do.
+    pub(crate) fn share_place(&mut self, known: &mut Vec<Arc<Place>>) {
+        let (Body::PeerCreated(place, _)
+        | Body::PeerJoined(place, _)
+        | Body::PeerLeft(place, ..)
+        | Body::SessionStarted(place)
+        | Body::SessionEnded(place, _)
+        | Body::SessionRoster(place, _)) = &mut self.body
+        else {
+            return;
+        };
+        match known.iter().rev().take(PLACES_COMPARED).find(|other| *other == place) {
+            Some(other) => *place = Arc::clone(other),
+            None => known.push(Arc::clone(place)),
         }
     }
 

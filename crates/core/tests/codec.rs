@@ -31,13 +31,16 @@ fn events_of_version_1() -> Vec<Event> {
     };
     let leave = Leave { reason: Some("kicked".into()), joined_at: Some(Timestamp::from_micros(5)), uncertain: 9_300_000 };
     let bodies = [
-        Body::PeerCreated(named(), PeerInfo { kind: Some(Kind::Person), ..peer() }),
-        Body::PeerJoined(unnamed(), peer()),
-        Body::PeerLeft(named(), Leaver::Peer(PeerInfo::new(Name::id(Uuid::from_u128(4)))), leave.clone()),
-        Body::PeerLeft(unnamed(), Leaver::Slot("7".into()), Leave::default()),
-        Body::SessionStarted(named()),
-        Body::SessionEnded(unnamed(), Some("host ended it".into())),
-        Body::SessionRoster(named(), Roll { present: vec![Present { peer: peer(), joined_at: leave.joined_at }], tolerance: 5 * SECOND }),
+        Body::PeerCreated(named().into(), PeerInfo { kind: Some(Kind::Person), ..peer() }),
+        Body::PeerJoined(unnamed().into(), peer()),
+        Body::PeerLeft(named().into(), Leaver::Peer(PeerInfo::new(Name::id(Uuid::from_u128(4)))), leave.clone()),
+        Body::PeerLeft(unnamed().into(), Leaver::Slot("7".into()), Leave::default()),
+        Body::SessionStarted(named().into()),
+        Body::SessionEnded(unnamed().into(), Some("host ended it".into())),
+        Body::SessionRoster(
+            named().into(),
+            Roll { present: vec![Present { peer: peer(), joined_at: leave.joined_at }], tolerance: 5 * SECOND },
+        ),
         Body::SourceStarted,
         Body::SourceStopped,
     ];

@@ -99,7 +99,7 @@ fn binary_mode() {
         let event = results[0].as_ref().unwrap();
         assert_eq!((&*event.id, &*event.source), ("\"a bé\"", "€%25"));
         assert_eq!(event.time, Timestamp::parse_rfc3339("2026-01-31T08:30:00Z").unwrap());
-        assert_eq!(event.body, Body::SessionEnded(Place::new(Home::Session { session: Name::key("k"), meeting: None }), None));
+        assert_eq!(event.body, Body::SessionEnded(Place::new(Home::Session { session: Name::key("k"), meeting: None }).into(), None));
     }
     assert_eq!(ids(&read(Some("application/json"), headers("a"), b"")), ["0! data: is required: an object"]);
     assert_eq!(ids(&read(Some("application/json"), headers(""), b"{}")), ["0! ce-id: must not be empty"]);

@@ -9,6 +9,7 @@ use rollbook_core::time::Timestamp;
 use rollbook_ingest::cloudevents::{read, to_cloudevent};
 use rollbook_ingest::engine::{Delivery, Engine};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 const ONE: &str = "application/cloudevents+json";
@@ -48,12 +49,12 @@ fn name() -> BoxedStrategy<Name> {
     .boxed()
 }
 
-fn place() -> BoxedStrategy<Place> {
+fn place() -> BoxedStrategy<Arc<Place>> {
     let home =
         prop_oneof![(name(), of(name())).prop_map(|(session, meeting)| Home::Session { session, meeting }), name().prop_map(Home::Meeting)];
     let parent = of(prop_oneof![name().prop_map(Parent::Session), name().prop_map(Parent::Meeting)]);
     (home, of(text()), parent, of(60_u16..=600))
-        .prop_map(|(home, meeting_title, parent, keep_alive_seconds)| Place { home, meeting_title, parent, keep_alive_seconds })
+        .prop_map(|(home, meeting_title, parent, keep_alive_seconds)| Arc::new(Place { home, meeting_title, parent, keep_alive_seconds }))
         .boxed()
 }
 

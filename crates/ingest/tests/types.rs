@@ -57,8 +57,8 @@ fn a_join_with_all_that_can_be_said() {
         preset_view_type: Some("WEBINAR".into()),
         kind: Some(Kind::Robot),
     };
-    assert_eq!(body("peer.joined", &data), Ok(Body::PeerJoined(place.clone(), peer.clone())));
-    assert_eq!(body("peer.created", &data), Ok(Body::PeerCreated(place, peer)));
+    assert_eq!(body("peer.joined", &data), Ok(Body::PeerJoined(place.clone().into(), peer.clone())));
+    assert_eq!(body("peer.created", &data), Ok(Body::PeerCreated(place.into(), peer)));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn null_is_absent() {
         "session": {"id": null, "key": "k", "meeting_id": null, "parent_key": null, "keep_alive_seconds": null},
         "peer": {"id": null, "key": "", "slot": null, "kind": null, "preset_view_type": null}
     });
-    assert_eq!(body("peer.joined", &data), Ok(Body::PeerJoined(home(), PeerInfo::new(Name::key("")))));
+    assert_eq!(body("peer.joined", &data), Ok(Body::PeerJoined(home().into(), PeerInfo::new(Name::key("")))));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_session_without_a_name_has_a_meeting() {
         parent: Some(Parent::Meeting(Name::key("p"))),
         keep_alive_seconds: Some(60),
     };
-    assert_eq!(body("session.started", &data), Ok(Body::SessionStarted(place)));
+    assert_eq!(body("session.started", &data), Ok(Body::SessionStarted(place.into())));
 }
 
 #[test]
@@ -119,14 +119,14 @@ fn a_roster_names_each_peer_once() {
     let empty = json!({"session": {"key": "k"}, "peers": []});
     assert_eq!(
         body("session.roster", &empty),
-        Ok(Body::SessionRoster(home(), Roll { present: vec![], tolerance: Roll::DEFAULT_TOLERANCE }))
+        Ok(Body::SessionRoster(home().into(), Roll { present: vec![], tolerance: Roll::DEFAULT_TOLERANCE }))
     );
 }
 
 #[test]
 fn an_end_and_a_sources_life() {
     let data = json!({"session": {"key": "k"}, "reason": "host"});
-    assert_eq!(body("session.ended", &data), Ok(Body::SessionEnded(home(), Some("host".into()))));
+    assert_eq!(body("session.ended", &data), Ok(Body::SessionEnded(home().into(), Some("host".into()))));
     assert_eq!(body("source.started", &json!("whatever")), Ok(Body::SourceStarted));
     assert_eq!(body("source.stopped", &Value::Null), Ok(Body::SourceStopped));
 }

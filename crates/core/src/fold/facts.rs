@@ -1,9 +1,10 @@
 //! What the events of one stream say, before `now` comes in: who did what when, and who held which slot.
 
-use crate::event::{Body, Content, Event, Identity, Kind, Leave, Leaver, PeerInfo, Present, Roll};
+use crate::event::{Body, Content, Event, Identity, Kind, Leave, Leaver, PeerInfo, Place, Present, Roll};
 use crate::id::{App, Parent, ParentId, Stream};
 use crate::time::{SECOND, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long a session outlives its last peer where no event says it: 60 seconds.
@@ -29,6 +30,8 @@ pub struct Facts {
     pub(crate) app: App,
     pub(crate) stream: Stream,
     pub(crate) events: Vec<Event>,
+    /// What the events tell of their sessions, each once.
+    pub(super) places: Vec<Arc<Place>>,
     pub(super) identities: HashMap<Identity, Content>,
     pub(crate) peers: Vec<PeerFacts>,
     pub(super) peer_ix: HashMap<Uuid, PeerIx>,
@@ -149,6 +152,7 @@ impl Facts {
             app,
             stream,
             events: Vec::new(),
+            places: Vec::new(),
             identities: HashMap::new(),
             peers: Vec::new(),
             peer_ix: HashMap::new(),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 impl Facts {
     /// Takes an event of this stream, if it is new. Events of other streams, and life-cycles, change nothing here.
-    pub fn take(&mut self, event: Event) {
+    pub fn take(&mut self, mut event: Event) {
         if self.app.stream_of(&event) != self.stream || self.judge(&event) != Verdict::New {
             return;
         }
@@ -23,6 +23,7 @@ impl Facts {
             self.note_keep_alive(&event);
             self.derive(&event, at);
         }
+        event.share_place(&mut self.places);
         self.events.push(event);
     }
 

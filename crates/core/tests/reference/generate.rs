@@ -126,12 +126,12 @@ impl Shape {
         let place = || self.place(b[0], b[1], b[8]);
         let who = b[2] % self.peers;
         let body = match fact.kind {
-            0..=3 => Body::PeerCreated(place(), self.peer(who, b[3], b[4], b[9])),
-            4..=39 => Body::PeerJoined(place(), self.peer(who, b[3], b[4], b[9])),
-            40..=69 => Body::PeerLeft(place(), self.leaver(who, b), self.leave(fact.at, b[6], b[7])),
-            70..=87 => Body::SessionRoster(place(), self.roll(fact.at, b)),
-            88..=91 => Body::SessionEnded(place(), None),
-            92..=93 => Body::SessionStarted(place()),
+            0..=3 => Body::PeerCreated(place().into(), self.peer(who, b[3], b[4], b[9])),
+            4..=39 => Body::PeerJoined(place().into(), self.peer(who, b[3], b[4], b[9])),
+            40..=69 => Body::PeerLeft(place().into(), self.leaver(who, b), self.leave(fact.at, b[6], b[7])),
+            70..=87 => Body::SessionRoster(place().into(), self.roll(fact.at, b)),
+            88..=91 => Body::SessionEnded(place().into(), None),
+            92..=93 => Body::SessionStarted(place().into()),
             94..=96 => Body::SourceStarted,
             _ => Body::SourceStopped,
         };

@@ -163,16 +163,16 @@ impl Story {
         let id = line.key("id").map_or_else(|| format!("line{number}"), String::from);
         let mut peer = || -> Result<PeerInfo, String> { self.peer(&place, line.word(3)?, line) };
         let body = match what {
-            "created" => Body::PeerCreated(place.clone(), peer()?),
-            "joined" => Body::PeerJoined(place.clone(), peer()?),
+            "created" => Body::PeerCreated(place.clone().into(), peer()?),
+            "joined" => Body::PeerJoined(place.clone().into(), peer()?),
             "left" => {
                 let leaver = if line.words.len() > 3 { Leaver::Peer(peer()?) } else { Leaver::Slot(line.text("slot").ok_or("who left?")?) };
                 let (joined_at, uncertain) = (line.time("joined_at")?, line.seconds("uncertain")?.unwrap_or(0));
-                Body::PeerLeft(place.clone(), leaver, Leave { reason: line.text("reason"), joined_at, uncertain })
+                Body::PeerLeft(place.clone().into(), leaver, Leave { reason: line.text("reason"), joined_at, uncertain })
             }
-            "started" => Body::SessionStarted(place.clone()),
-            "ended" => Body::SessionEnded(place.clone(), line.text("reason")),
-            "roster" => Body::SessionRoster(place.clone(), self.roll(&place, line)?),
+            "started" => Body::SessionStarted(place.clone().into()),
+            "ended" => Body::SessionEnded(place.clone().into(), line.text("reason")),
+            "roster" => Body::SessionRoster(place.clone().into(), self.roll(&place, line)?),
             "source-started" => Body::SourceStarted,
             "source-stopped" => Body::SourceStopped,
             other => return Err(format!("no event {other}")),

@@ -5,6 +5,7 @@ use crate::json::Json;
 use rollbook_core::event::{Body, Kind, Leave, Leaver, PeerInfo, Place, Present, Roll};
 use rollbook_core::id::{Home, Name, Parent};
 use std::collections::HashSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 type Reader = fn(Option<&Json<'_>>) -> Result<Body, Fault>;
@@ -39,9 +40,9 @@ fn with(data: Option<&Json<'_>>, read: impl FnOnce(Fields<'_>) -> Result<Body, F
     read(Fields::of(data, "data")?).map_err(|fault| fault.within("data"))
 }
 
-fn place(data: Fields<'_>) -> Result<Place, Fault> {
+fn place(data: Fields<'_>) -> Result<Arc<Place>, Fault> {
     let session = data.object("session")?.ok_or_else(|| Fault::missing("session", "an object"))?;
-    described_place(session).map_err(|fault| fault.within("session"))
+    described_place(session).map(Arc::new).map_err(|fault| fault.within("session"))
 }
 
 fn described_place(session: Fields<'_>) -> Result<Place, Fault> {

@@ -4,6 +4,7 @@ use super::{JanusOptions, emitter, names};
 use crate::fields::{Fault, Fields};
 use rollbook_core::event::{Body, Leave, Leaver, PeerInfo, Place, Roll};
 use rollbook_core::id::{Home, Name};
+use std::sync::Arc;
 
 /// What a room plugin reports about attendance.
 #[derive(Clone, Copy)]
@@ -66,13 +67,13 @@ struct Room<'j> {
 }
 
 impl Room<'_> {
-    fn place(&self) -> Place {
+    fn place(&self) -> Arc<Place> {
         let key = if self.options.rooms_shared {
             names::joined(&[self.plugin, self.room])
         } else {
             names::joined(&[self.emitter, self.plugin, self.room])
         };
-        Place { meeting_title: Some(self.room.into()), ..Place::new(Home::Meeting(Name::key(key))) }
+        Arc::new(Place { meeting_title: Some(self.room.into()), ..Place::new(Home::Meeting(Name::key(key))) })
     }
 
     /// The key of the connection that joins.

@@ -78,12 +78,12 @@ impl Class {
 
     pub(super) fn started(&mut self, time: Timestamp) -> Event {
         let place = self.place(Room::Main);
-        self.event(time, Body::SessionStarted(place))
+        self.event(time, Body::SessionStarted(place.into()))
     }
 
     pub(super) fn ended(&mut self, time: Timestamp, room: Room) -> Event {
         let place = self.place(room);
-        self.event(time, Body::SessionEnded(place, Some("the demo ended".into())))
+        self.event(time, Body::SessionEnded(place.into(), Some("the demo ended".into())))
     }
 
     /// Someone comes into a room, by a new connection.
@@ -91,14 +91,14 @@ impl Class {
         self.whereabouts[person] = Some(room);
         self.connections[person] += 1;
         let (place, peer) = (self.place(room), self.peer(person));
-        self.event(time, Body::PeerJoined(place, peer))
+        self.event(time, Body::PeerJoined(place.into(), peer))
     }
 
     /// Someone goes out of the room where they are.
     pub(super) fn left(&mut self, time: Timestamp, person: usize) -> Event {
         let room = self.whereabouts[person].take().unwrap_or(Room::Main);
         let (place, peer) = (self.place(room), self.peer(person));
-        self.event(time, Body::PeerLeft(place, Leaver::Peer(peer), Leave::default()))
+        self.event(time, Body::PeerLeft(place.into(), Leaver::Peer(peer), Leave::default()))
     }
 
     fn event(&mut self, time: Timestamp, body: Body) -> Event {

@@ -9,7 +9,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Folds and rosters within a budget of bytes, about.
-pub(super) struct Cache(quick_cache::sync::Cache<Key, Value, Weight>);
+pub(super) struct Cache {
+    held: quick_cache::sync::Cache<Key, Value, Weight>,
+    /// What one fold counts at most: a session that is larger than the whole budget would else be folded anew for each question.
+    heaviest: u64,
+}
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
@@ -40,41 +44,41 @@ impl Weighter<Key, Value> for Weight {
 impl Cache {
     pub(super) fn new(bytes: u64) -> Self {
         let expected = usize::try_from(bytes / 65_536).unwrap_or(usize::MAX).clamp(64, 100_000);
-        Self(quick_cache::sync::Cache::with_weighter(expected, bytes, Weight))
+        Self { held: quick_cache::sync::Cache::with_weighter(expected, bytes, Weight), heaviest: bytes / 4 }
     }
 
     /// The fold of a stream. Where none is held, an empty one: it catches up when it is read.
     pub(super) fn fold(&self, app: &App, stream: Stream) -> Arc<Fold> {
         let key = Key::Fold(app.namespace(), stream);
-        match self.0.get(&key) {
+        match self.held.get(&key) {
             Some(Value::Fold(fold, weight)) => {
-                let now = fold.weight();
+                let now = fold.weight().min(self.heaviest);
                 if now > weight + weight / 4 {
-                    self.0.insert(key, Value::Fold(Arc::clone(&fold), now));
+                    self.held.insert(key, Value::Fold(Arc::clone(&fold), now));
                 }
                 fold
             }
             _ => {
                 let fold = Arc::new(Fold::new(app, stream));
-                self.0.insert(key, Value::Fold(Arc::clone(&fold), fold.weight()));
+                self.held.insert(key, Value::Fold(Arc::clone(&fold), fold.weight().min(self.heaviest)));
                 fold
             }
         }
     }
 
     pub(super) fn roster(&self, app: &App, session: Uuid, view: View) -> Option<Arc<Held>> {
-        match self.0.get(&Key::Roster(app.namespace(), session, view)) {
+        match self.held.get(&Key::Roster(app.namespace(), session, view)) {
             Some(Value::Roster(held)) => Some(held),
             _ => None,
         }
     }
 
     pub(super) fn hold_roster(&self, app: &App, session: Uuid, view: View, held: Arc<Held>) {
-        self.0.insert(Key::Roster(app.namespace(), session, view), Value::Roster(held));
+        self.held.insert(Key::Roster(app.namespace(), session, view), Value::Roster(held));
     }
 
     /// Drops a fold that nobody is expected to ask for soon.
     pub(super) fn drop_fold(&self, app: &App, stream: Stream) {
-        self.0.remove(&Key::Fold(app.namespace(), stream));
+        self.held.remove(&Key::Fold(app.namespace(), stream));
     }
 }

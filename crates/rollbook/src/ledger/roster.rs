@@ -65,10 +65,10 @@ impl Ledger {
             return standing.page(query).await.map(Some);
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
-        if view == View::Raw {
-            if let Some(page) = found.live_page(session, query, as_of).await? {
-                return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
-            }
+        if view == View::Raw
+            && let Some(page) = found.live_page(session, query, as_of).await?
+        {
+            return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
         }
         inner.made(app, session, view, found, as_of).await?.page(query).await.map(Some)
     }
