@@ -8,11 +8,16 @@ use rollbook_core::roster::{LiveRosters, Part, Query, Row, Summary};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// One stream's facts and their reading, with what they know of the store.
-pub(super) struct Fold(Mutex<State>);
+pub(super) struct Fold {
+    state: Mutex<State>,
+    /// Bytes of the encoded batches that were taken: known without waiting for whoever works with the state.
+    taken: Arc<AtomicU64>,
+}
 
 /// See [`Fold`].
 pub(super) struct State {
@@ -24,8 +29,7 @@ pub(super) struct State {
     whole: Option<(Vec<Summary>, bool)>,
     /// The last batch that the facts have, of the stream itself and of each of its sources' streams.
     known: BTreeMap<Stream, Seq>,
-    /// Bytes of the encoded batches that were taken.
-    taken: u64,
+    taken: Arc<AtomicU64>,
 }
 
 /// How many bytes of batches are taken without another thread: some hundred microseconds.
@@ -38,16 +42,19 @@ impl Fold {
     pub(super) fn new(app: &App, stream: Stream) -> Self {
         let known = BTreeMap::from([(stream, 0)]);
         let facts = Facts::new(app.clone(), stream);
-        Self(Mutex::new(State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, taken: 0 }))
+        let taken = Arc::new(AtomicU64::new(0));
+        let state =
+            State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, taken: Arc::clone(&taken) };
+        Self { state: Mutex::new(state), taken }
     }
 
     /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn weight(&self) -> u64 {
-        1024 + self.lock().taken * WEIGHT_PER_BYTE
+        1024 + self.taken.load(Ordering::Relaxed) * WEIGHT_PER_BYTE
     }
 }
 
@@ -70,7 +77,7 @@ impl State {
         }
         let events = codec::decode(&batch.batch).map_err(|e| StoreError::Damaged(format!("{} batch {}: {e}", batch.stream, batch.seq)))?;
         *known = batch.seq;
-        self.taken += batch.batch.len() as u64;
+        self.taken.fetch_add(batch.batch.len() as u64, Ordering::Relaxed);
         let own = batch.stream == self.facts.stream();
         for event in events {
             if own { self.facts.take(event) } else { self.facts.take_life(&event) }
