@@ -81,7 +81,7 @@ impl Subject {
     /// The whole list of participants by falling duration, three a page, turned round.
     async fn pages(&self, session: Uuid, view: View, as_of: Option<Timestamp>) -> Vec<RowAnswer> {
         let order = Order { sort: rollbook_core::roster::Sort::Duration, descending: true };
-        let mut query = Query { order, search: None, offset: 0, limit: 3 };
+        let mut query = Query { order, search: None, offset: 0, limit: 3, details: true };
         let mut all = Vec::new();
         loop {
             let PageAnswer { roster, page, now } =

@@ -66,6 +66,8 @@ pub struct Query {
     pub offset: u64,
     /// How many rows to show at most.
     pub limit: u32,
+    /// Whether the rows' details are wanted. A roster that has them keeps them; one that goes on makes them only then.
+    pub details: bool,
 }
 
 /// The rows that a query shows.

@@ -107,14 +107,12 @@ pub enum PeerAct {
 }
 
 /// The row of a peer in a session; none where the peer has no stay there or is not listed.
-pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> Option<Row> {
+pub(crate) fn row(part: Part<'_>, peer: PeerIx, details: bool) -> Option<Row> {
+    let Part { facts, reading, sitting } = part;
     let stays = if reading.is_robot(peer) { &[] } else { reading.stays(sitting, peer) };
     let (first, last) = (stays.first()?, stays.last()?);
     let session = reading.sittings().get(sitting)?.id;
-    let events = facts.peer_events(reading, sitting, session, peer);
     let told = facts.told_of(peer);
-    let mut shown = stays.to_vec();
-    shown.sort_by_key(shown_order);
     let (created_at, updated_at) = facts.heard_of(reading, sitting, peer).unwrap_or((first.start, first.start));
     Some(Row {
         session,
@@ -128,8 +126,16 @@ pub(crate) fn row(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: Pe
         length: length(stays),
         created_at,
         updated_at,
-        details: Details { stays: shown, anomalies: facts.anomalies(reading, sitting, peer), events },
+        details: if details { self::details(part, session, peer) } else { Details::default() },
     })
+}
+
+fn details(part: Part<'_>, session: Uuid, peer: PeerIx) -> Details {
+    let Part { facts, reading, sitting } = part;
+    let mut stays = reading.stays(sitting, peer).to_vec();
+    stays.sort_by_key(shown_order);
+    let events = facts.peer_events(reading, sitting, session, peer);
+    Details { stays, anomalies: facts.anomalies(reading, sitting, peer), events }
 }
 
 /// What the stays of a row are ordered by: at one start the shorter first, who is in last.
@@ -162,13 +168,13 @@ impl Part<'_> {
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let peers = self.reading.listed(self.facts, self.sitting);
-        self.rows_of(&peers)
+        self.rows_of(&peers, true)
     }
 
-    /// The raw rows of some of its peers, in their order.
+    /// The raw rows of some of its peers, in their order, with their details or without.
     #[must_use]
-    pub fn rows_of(&self, peers: &[PeerIx]) -> Vec<Row> {
-        peers.iter().filter_map(|peer| row(self.facts, self.reading, self.sitting, *peer)).collect()
+    pub fn rows_of(&self, peers: &[PeerIx], details: bool) -> Vec<Row> {
+        peers.iter().filter_map(|peer| row(*self, *peer, details)).collect()
     }
 
     /// The stream that the session is folded from.

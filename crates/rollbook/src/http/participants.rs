@@ -62,10 +62,11 @@ impl Asked {
         let sort = params.choice("sort_by", &[("joinedAt", Sort::JoinedAt), ("duration", Sort::Duration)])?.unwrap_or_default();
         let order = Order { sort, descending: params.descending()?.unwrap_or(false) };
         let search = params.text("search").map(Search::new);
+        let extras = extras(params)?;
         Ok(Self {
             view: params.choice("view", &[("raw", View::Raw), ("consolidated", View::Consolidated)])?.unwrap_or_default(),
-            query: Query { order, search, offset: slice.offset, limit: slice.limit },
-            extras: extras(params)?,
+            query: Query { order, search, offset: slice.offset, limit: slice.limit, details: extras != Extras::default() },
+            extras,
             as_of: params.time("as_of")?,
         })
     }

@@ -109,7 +109,7 @@ impl State {
         let Some(Resolved::Sitting(sitting)) = self.reading.resolve(&self.facts, session) else { return None };
         let part = Part { facts: &self.facts, reading: &self.reading, sitting };
         let (total, offset, peers) = self.live.page(part, query, as_of.unwrap_or(now))?;
-        Some(LivePage { total, offset, rows: part.rows_of(&peers) })
+        Some(LivePage { total, offset, rows: part.rows_of(&peers, query.details) })
     }
 
     /// The sessions of the stream as a whole, and whether nothing but an event can change any of them.

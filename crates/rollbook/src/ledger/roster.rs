@@ -95,7 +95,7 @@ impl Ledger {
             let (Some(Resolved::Sitting(sitting)), Some(peer)) = (reading.resolve(facts, session), facts.peer(peer)) else {
                 return Vec::new();
             };
-            Part { facts, reading, sitting }.rows_of(&[peer])
+            Part { facts, reading, sitting }.rows_of(&[peer], true)
         });
         let page = LivePage { total: 1, offset: 0, rows };
         Ok(Some(PageAnswer::of_live(page, now)).filter(|answer| !answer.page.rows.is_empty()))
