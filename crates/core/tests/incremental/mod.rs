@@ -177,7 +177,13 @@ fn family<'a>(parts: &[Part<'a>], root: &Part<'a>, now: Timestamp) -> Vec<Part<'
 /// The whole list, put together from pages of three.
 pub fn list<B: AsRef<[u8]>>(roster: &Snapshot<B>, ask: &Ask<'_>, now: Timestamp) -> Vec<RowAnswer> {
     let sort = if ask.sort == Sort::JoinedAt { rollbook_core::roster::Sort::JoinedAt } else { rollbook_core::roster::Sort::Duration };
-    let mut query = Query { order: Order { sort, descending: ask.descending }, search: ask.search.map(Search::new), offset: 0, limit: 3 };
+    let mut query = Query {
+        order: Order { sort, descending: ask.descending },
+        search: ask.search.map(Search::new),
+        offset: 0,
+        limit: 3,
+        details: true,
+    };
     let mut all = Vec::new();
     loop {
         let page = roster.page(&query, now);
