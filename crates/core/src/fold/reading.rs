@@ -87,6 +87,12 @@ impl Reading {
         validity
     }
 
+    /// Whether it holds at every later `now`.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.deadlines.is_empty()
+    }
+
     /// The stream's sessions in order of their beginning.
     #[must_use]
     pub fn sittings(&self) -> &[Sitting] {

@@ -14,4 +14,4 @@ pub use live::LiveRosters;
 pub use page::{Order, Page, Query, Search, Sort, fold_case};
 pub use row::{Details, Length, Part, PeerAct, PeerEvent, Row};
 pub use snapshot::{RowView, Snapshot, SnapshotError, encode};
-pub use summary::Summary;
+pub use summary::{Summary, summaries};

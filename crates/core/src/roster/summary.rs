@@ -2,10 +2,11 @@
 
 use super::row::Part;
 use crate::event::{Body, Event, Place};
-use crate::fold::{PeerIx, Resolved, Stay};
+use crate::fold::{Facts, PeerIx, Reading, Resolved, Stay};
 use crate::id::{ParentId, Stream, StreamKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A session at one `now`.
@@ -67,6 +68,11 @@ impl Summary {
         }
     }
 
+    /// Whether it has ended, and nobody is in.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.ended_at.is_some_and(|at| at <= now) && self.live_participants == 0
+    }
+
     /// The same session at a later `now`, if nothing happened meanwhile and the reading that it comes from still holds; none where that takes more
     /// than adding what those who are in have been in since, or where `now` is not later.
     #[must_use]
@@ -83,14 +89,18 @@ impl Part<'_> {
     /// The session as a whole at `now`.
     #[must_use]
     pub fn summary(&self, now: Timestamp) -> Option<Summary> {
+        self.summary_of(&self.events(), now)
+    }
+
+    /// The same, where the events that the session contains are known.
+    fn summary_of(&self, events: &[&Event], now: Timestamp) -> Option<Summary> {
         let sitting = *self.reading.sittings().get(self.sitting)?;
         let named = self.facts.stream().kind == StreamKind::Session;
-        let events = self.events();
         let peers = self.reading.listed(self.facts, self.sitting);
         let of_peers: Vec<&[Stay]> = peers.iter().map(|peer| self.reading.stays(self.sitting, *peer)).collect();
         let stays = || of_peers.iter().copied().flatten();
         let first_stay = stays().map(|stay| stay.start).min();
-        let started_at = if named { started(&events, first_stay)? } else { sitting.begun };
+        let started_at = if named { started(events, first_stay)? } else { sitting.begun };
         let open = stays().filter(|stay| stay.out.is_none()).count();
         let last_out = stays().filter_map(|stay| stay.out).max();
         let over = last_out.unwrap_or(started_at).plus(self.facts.keep_alive());
@@ -104,12 +114,12 @@ impl Part<'_> {
             id: sitting.id,
             stream: self.facts.stream(),
             meeting: if named {
-                earliest(&events, |p| p.meeting()).map(|name| self.facts.app().meeting(name))
+                earliest(events, |p| p.meeting()).map(|name| self.facts.app().meeting(name))
             } else {
                 Some(self.facts.stream().id)
             },
-            title: earliest(&events, |p| p.meeting_title.as_ref()).cloned(),
-            parent: earliest(&events, |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent)),
+            title: earliest(events, |p| p.meeting_title.as_ref()).cloned(),
+            parent: earliest(events, |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent)),
             started_at,
             ended_at,
             live_participants: open as u64,
@@ -129,12 +139,6 @@ impl Part<'_> {
         Some(self.reading.sittings().get(self.sitting)?.id)
     }
 
-    /// What the session is a breakout of.
-    #[must_use]
-    pub fn parent(&self) -> Option<ParentId> {
-        earliest(&self.events(), |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent))
-    }
-
     /// Whether this session is the parent that a breakout names, which began at `started_at`.
     #[must_use]
     pub fn is_parent(&self, named: ParentId, started_at: Timestamp) -> bool {
@@ -142,17 +146,6 @@ impl Part<'_> {
             ParentId::Session(id) => self.reading.resolve(self.facts, id) == Some(Resolved::Sitting(self.sitting)),
             ParentId::Meeting(id) => self.facts.stream() == Stream::meeting(id) && self.reading.begun_by(started_at) == Some(self.sitting),
         }
-    }
-
-    /// When the session began.
-    #[must_use]
-    pub fn started_at(&self) -> Option<Timestamp> {
-        if self.facts.stream().kind == StreamKind::Meeting {
-            return Some(self.reading.sittings().get(self.sitting)?.begun);
-        }
-        let peers = self.reading.listed(self.facts, self.sitting);
-        let first_stay = peers.iter().flat_map(|peer| self.reading.stays(self.sitting, *peer)).map(|stay| stay.start).min();
-        started(&self.events(), first_stay)
     }
 
     /// When a peer that the session lists first joined it.
@@ -165,8 +158,7 @@ impl Part<'_> {
     /// Whether nothing but a new event can change the session after `now`.
     #[must_use]
     pub fn is_settled(&self, now: Timestamp) -> bool {
-        let over = self.summary(now).is_some_and(|s| s.ended_at.is_some_and(|at| at <= now) && s.live_participants == 0);
-        over && self.reading.validity().until == Timestamp::from_micros(i64::MAX)
+        self.summary(now).is_some_and(|summary| summary.is_over(now)) && self.reading.is_final()
     }
 
     /// The events that the session contains.
@@ -177,6 +169,28 @@ impl Part<'_> {
         });
         contained.map(|(_, event)| event).collect()
     }
+}
+
+/// All sessions of a stream as a whole at `now`, in order of their beginning, and whether nothing but a new event can change any of them.
+/// One pass over the events, however many sessions there are.
+#[must_use]
+pub fn summaries(facts: &Facts, reading: &Reading, now: Timestamp) -> (Vec<Summary>, bool) {
+    let sittings = reading.sittings().len();
+    let mut events: Vec<Vec<&Event>> = vec![Vec::new(); sittings];
+    for (ix, event) in (0..).zip(facts.events()) {
+        let homes: BTreeSet<_> = if facts.stream().kind == StreamKind::Session {
+            (0..sittings).collect()
+        } else {
+            reading.homes(facts, ix).into_iter().collect()
+        };
+        for home in homes {
+            events[home].push(event);
+        }
+    }
+    let of_sitting = |sitting: usize| Part { facts, reading, sitting }.summary_of(&events[sitting], now);
+    let all: Vec<Summary> = (0..sittings).filter_map(of_sitting).collect();
+    let settled = reading.is_final() && all.iter().all(|summary| summary.is_over(now));
+    (all, settled)
 }
 
 /// When a named session began: its earliest start or stay, else its latest end, else its earliest event.

@@ -5,8 +5,8 @@ use super::fold::Fold;
 use super::roster::{Family, Found};
 use super::{Inner, Ledger, SessionAnswer};
 use rollbook_core::fold::Resolved;
-use rollbook_core::id::{App, ParentId, Stream};
-use rollbook_core::roster::{Part, Summary};
+use rollbook_core::id::{App, Stream};
+use rollbook_core::roster::{Part, Summary, summaries};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, StoreError};
 use std::collections::BTreeSet;
@@ -25,13 +25,6 @@ struct Member {
     parent: Option<usize>,
     /// How many parents it has.
     depth: usize,
-}
-
-/// A session that may be a breakout of another.
-struct Candidate {
-    session: Uuid,
-    parent: ParentId,
-    started_at: Timestamp,
 }
 
 impl Ledger {
@@ -120,7 +113,8 @@ impl Inner {
                 let mine = fold.lock().at(now, as_of, |facts, reading| {
                     let Some(Resolved::Sitting(sitting)) = reading.resolve(facts, of) else { return Vec::new() };
                     let parent = Part { facts, reading, sitting };
-                    candidates.iter().filter(|c| parent.is_parent(c.parent, c.started_at)).map(|c| c.session).collect()
+                    let is_mine = |c: &&Summary| c.parent.is_some_and(|named| parent.is_parent(named, c.started_at));
+                    candidates.iter().filter(is_mine).map(|c| c.id).collect::<Vec<_>>()
                 });
                 let new = mine.into_iter().filter(|session| seen.insert(*session));
                 let member =
@@ -133,10 +127,11 @@ impl Inner {
     }
 }
 
-/// The sessions of a stream that are breakouts of something.
-fn candidates(fold: &Fold, now: Timestamp, as_of: Option<Timestamp>) -> Vec<Candidate> {
-    fold.lock().at(now, as_of, |facts, reading| {
-        let parts = (0..reading.sittings().len()).map(|sitting| Part { facts, reading, sitting });
-        parts.filter_map(|part| Some(Candidate { session: part.id()?, parent: part.parent()?, started_at: part.started_at()? })).collect()
-    })
+/// The sessions of a stream at the time asked about, of which some may be breakouts.
+fn candidates(fold: &Fold, now: Timestamp, as_of: Option<Timestamp>) -> Vec<Summary> {
+    let mut state = fold.lock();
+    match as_of {
+        None => state.summaries(now).0,
+        Some(asked) => state.at(now, as_of, |facts, reading| summaries(facts, reading, asked)).0,
+    }
 }

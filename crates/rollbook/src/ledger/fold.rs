@@ -4,7 +4,7 @@ use super::Inner;
 use rollbook_core::codec;
 use rollbook_core::fold::{Facts, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
-use rollbook_core::roster::{LiveRosters, Part, Query, Row, Summary};
+use rollbook_core::roster::{LiveRosters, Part, Query, Row, Summary, summaries};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
@@ -124,11 +124,7 @@ impl State {
                 return (older, *settled);
             }
         }
-        let made = self.at(now, None, |facts, reading| {
-            let parts: Vec<Part<'_>> = (0..reading.sittings().len()).map(|sitting| Part { facts, reading, sitting }).collect();
-            let settled = parts.iter().all(|part| part.is_settled(now));
-            (parts.iter().filter_map(|part| part.summary(now)).collect::<Vec<_>>(), settled)
-        });
+        let made = self.at(now, None, |facts, reading| summaries(facts, reading, now));
         self.whole = self.reading.validity().holds(now).then(|| made.clone());
         made
     }
