@@ -3,7 +3,7 @@
 //! One is under way at a time. A reader waits for the next that begins after it came, and never joins one that is under way: that one may
 //! have looked before something was acknowledged which the reader must see.
 
-use super::failure::{Failure, Patience, stopped};
+use super::failure::{Failure, Patience, again, stopped};
 use super::lease::{Connections, Lease};
 use super::values::{Keys, bounded, time, unsigned};
 use super::waiting::Place;
@@ -82,7 +82,7 @@ async fn answer_all(connections: Arc<Connections>, delay: Duration, mut queue: m
             let answer = match &found {
                 Ok(found) if asked.is_whole(found, &app, &known) => asked.tell(found, &app, &known).map(Answer::Whole).map_err(told),
                 Ok(_) => Ok(Answer::TooMuch),
-                Err(error) => Err(StoreError::Unavailable(error.to_string())),
+                Err(error) => Err(again(error)),
             };
             // Nobody listens where the reader's future was dropped.
             let _ = reply.send(answer);

@@ -103,7 +103,7 @@ fn lives() -> String {
              SELECT e.account COLLATE \"C\" AS account, e.app COLLATE \"C\" AS app, e.source, e.earliest,
                     (SELECT count(*) FROM (
                         SELECT FROM links l WHERE l.account = e.account COLLATE \"C\" AND l.app = e.app COLLATE \"C\" AND l.kind = {source}
-                            AND l.from_id = e.source LIMIT {FEW_LINKS} + 1) AS some) <= {FEW_LINKS} AS few
+                            AND l.from_id = e.source LIMIT {FEW_LINKS} + 1) AS counted) <= {FEW_LINKS} AS few
              FROM unnest($5::text[], $6::text[], $7::uuid[], $8::bigint[]) AS e (account, app, source, earliest)
          ),"
     )

@@ -1,6 +1,6 @@
 //! The task that commits. It takes all appends that wait and puts them into one transaction.
 
-use super::failure::{Failure, Patience, stopped};
+use super::failure::{Failure, Patience, again, stopped};
 use super::lanes::Lanes;
 use super::lease::Connections;
 use super::locks::Spaces;
@@ -184,10 +184,10 @@ impl Writer {
 impl Group {
     fn refuse(self, error: &StoreError) {
         for append in self.appends {
-            append.give_up(&error.to_string());
+            append.answer(Err(again(error).into()));
         }
         for (_, reply) in self.probes {
-            let _ = reply.send(Err(StoreError::Unavailable(error.to_string())));
+            let _ = reply.send(Err(again(error)));
         }
     }
 }
