@@ -4,6 +4,7 @@
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod connecting;
+mod doubting;
 mod killing;
 mod nodes;
 
