@@ -101,7 +101,9 @@ impl Lanes {
     pub(super) fn won(&self, append: &Append) {
         with(&self.losses, |losses| {
             if !losses.is_empty() {
-                append.places().iter().for_each(|place| drop(losses.remove(place)));
+                for place in append.places() {
+                    losses.remove(&place);
+                }
             }
         });
     }

@@ -19,7 +19,7 @@ const SLOTS: u128 = 256;
 
 /// The lock's number within its space.
 pub(super) fn slot(stream: Stream) -> i32 {
-    let id = stream.id.as_u128();
+    let id = stream.id.as_u128() ^ stream.kind as u128;
     let folded = id ^ (id >> 64) ^ (id >> 32) ^ (id >> 96);
     i32::try_from((folded ^ (folded >> 8)) % SLOTS).unwrap_or_default()
 }

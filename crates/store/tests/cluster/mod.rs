@@ -6,7 +6,7 @@ use rollbook_store::{PostgresOptions, PostgresStore};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use tokio_postgres::{Client, NoTls};
@@ -20,11 +20,24 @@ pub(crate) struct Cluster {
 
 /// What runs a private cluster. It ends, and the cluster with it, when its standard input closes.
 struct Script {
-    stdin: ChildStdin,
+    child: Child,
+    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
 
+impl Drop for Script {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
 impl Script {
+    fn say(&mut self, lines: &str) {
+        writeln!(self.stdin.as_mut().unwrap(), "{lines}").unwrap();
+        self.wait();
+    }
+
     fn wait(&mut self) {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
@@ -47,7 +60,7 @@ impl Cluster {
     pub(crate) fn start(settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("rollbook-pg-").tempdir().unwrap().keep();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut script = Command::new("sh")
+        let mut child = Command::new("sh")
             .args(["-s", "--"])
             .arg(&folder)
             .arg(port.to_string())
@@ -56,20 +69,17 @@ impl Cluster {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let (stdin, stdout) = (script.stdin.take().unwrap(), BufReader::new(script.stdout.take().unwrap()));
-        let mut script = Script { stdin, stdout };
+        let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let mut script = Script { child, stdin, stdout };
         // All of it before the shell begins: it reads on for as long as this program lives.
-        writeln!(script.stdin, "main() {{\n{}\n}}\nmain \"$@\"; exit", include_str!("cluster.sh")).unwrap();
-        script.wait();
+        script.say(&format!("main() {{\n{}\n}}\nmain \"$@\"; exit", include_str!("cluster.sh")));
         let url = format!("postgres://postgres@localhost:{port}/postgres?sslmode=disable");
         Self { url, folder: Some(folder), script: Some(Mutex::new(script)) }
     }
 
     /// Stops a private one at once, or starts it again.
     pub(crate) fn control(&self, what: &str) {
-        let mut script = self.script.as_ref().unwrap().lock().unwrap();
-        writeln!(script.stdin, "{what}").unwrap();
-        script.wait();
+        self.script.as_ref().unwrap().lock().unwrap().say(what);
     }
 
     /// Its address.

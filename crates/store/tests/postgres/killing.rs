@@ -21,11 +21,12 @@ async fn write(node: Arc<PostgresStore>, writer: u64) -> u64 {
         let (one, other) = (session(dice.roll(3).into()), meeting(dice.roll(3).into()));
         loop {
             let entries = [entry(one, head(&*node, one).await.unwrap(), &text), entry(other, head(&*node, other).await.unwrap(), &text)];
-            match append(&*node, entries).await {
-                Ok(()) => break,
-                Err(AppendError::Conflict) => conflicts += 1,
-                Err(AppendError::Store(error)) => panic!("{error}"),
+            let result = append(&*node, entries).await;
+            if result.is_ok() {
+                break;
             }
+            assert!(is_conflict(&result), "{result:?}");
+            conflicts += 1;
         }
     }
     conflicts

@@ -102,7 +102,8 @@ async fn settling_meets_appends_of_other_nodes() {
     let nodes = nodes(&cluster().schema().await, PostgresOptions::default()).await;
     let mut settled_first = 0;
     for n in 1..160_u128 {
-        let (stream, life) = (session(n), source(n));
+        // Ids apart, so that the two are apart in all that goes by id.
+        let (stream, life) = (session(n), source(n + 1));
         append(&*nodes[0], [Entry { links: vec![link(life, stream)], ..entry(stream, 0, "x") }]).await.unwrap();
         let (app, vector, records) = (app(), vec![(stream, 1), (life, 0)], [SessionRecord { id: id(n), ..record(n, stream) }]);
         let late = if n % 4 == 0 { entry(stream, 1, "late") } else { entry(life, 0, "late") };
