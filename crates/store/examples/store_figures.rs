@@ -114,8 +114,8 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let sqlite: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path(), Arc::new(|| Timestamp::from_micros(0))).unwrap());
     let url = cluster.schema().await;
-    let node = async || -> Arc<dyn Store> { Arc::new(PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap()) };
-    let (postgres, other) = (node().await, node().await);
+    let postgres: Arc<dyn Store> = Arc::new(PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap());
+    let other: Arc<dyn Store> = Arc::new(PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap());
     assert_eq!(head(&*postgres, session(0)).await.unwrap(), 0);
     let raws = [raw(&url).await, raw(&url).await, raw(&url).await];
     println!("PostgreSQL, one connection, one row a commit: {:.0}/s", median(raws.to_vec()));
