@@ -73,7 +73,9 @@ impl PostgresStore {
     /// Opens the ledger at `url` (`postgres://…`), and makes its tables or brings them up to date. Its tasks run on the runtime of the call.
     ///
     /// `sslmode` may be `disable`, `prefer`, `require`, `verify-ca` or `verify-full`. Wherever TLS is used the server's certificate and name
-    /// are verified, against the system's authorities or the file that `sslrootcert` names.
+    /// are verified, against the system's authorities or the file that `sslrootcert` names; so `require` is as strict as `verify-full`, and
+    /// `prefer` does without TLS only where the server has none. Through a proxy, connections must stay whole sessions (no transaction
+    /// pooling).
     ///
     /// # Errors
     /// Where the address is wrong, the database can't be used, or its ledger isn't one that this binary knows.
