@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 /// The most lanes at once; each has a connection.
 const MOST: usize = 4;
-/// How long places are kept for a writer that catches up.
-const KEPT: Duration = Duration::from_millis(50);
+/// How long places are kept for a writer that catches up. It may have nothing left to append, and meanwhile nobody else can.
+const KEPT: Duration = Duration::from_millis(20);
 /// So many losses in a row, none later than this after the one before, lead into a lane.
 const LOSSES: u32 = 2;
 const IN_A_ROW: Duration = Duration::from_millis(100);
@@ -64,13 +64,16 @@ impl Lanes {
             },
             None => append,
         };
-        let now = Instant::now();
-        let contended = with(&self.losses, |losses| places.iter().any(|place| losses.get(place).is_some_and(|l| l.is_contended(now))));
-        if contended {
+        if self.is_contended(&places) {
             self.enter(append);
             return Ok(());
         }
         Err(append)
+    }
+
+    fn is_contended(&self, places: &[Place]) -> bool {
+        let now = Instant::now();
+        with(&self.losses, |losses| places.iter().any(|place| losses.get(place).is_some_and(|losses| losses.is_contended(now))))
     }
 
     /// The lane that keeps all of the places.
@@ -144,12 +147,12 @@ impl Lanes {
             lease.done();
             return Ok(());
         }
-        let kept = Kept::new(self, &places);
-        for append in appends.drain(..) {
-            self.lost(&append);
-            append.answer(Err(AppendError::Conflict));
+        appends.iter().for_each(|append| self.lost(append));
+        let kept = self.is_contended(&places).then(|| Kept::new(self, &places));
+        appends.drain(..).for_each(|append| append.answer(Err(AppendError::Conflict)));
+        if let Some(kept) = kept {
+            appends.extend(kept.next().await);
         }
-        appends.extend(kept.next().await);
         if !appends.is_empty() && self.store(&lease, appends).await? {
             lease.done();
             return Ok(());
