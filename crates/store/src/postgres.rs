@@ -81,7 +81,7 @@ impl PostgresStore {
     /// Where the address is wrong, the database can't be used, or its ledger isn't one that this binary knows.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
         let pool = connect::pool(url, options.connections.max(Connections::FEWEST))?;
-        let mut client = pool.get().await.map_err(|error| ConnectError::Database(failure::Failure::from(error).to_string()))?;
+        let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
         schema::migrate(&mut client).await?;
         let spaces = Spaces::read(&client).await?;
         drop(client);

@@ -35,6 +35,16 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// The first connection was not to be had.
+    pub(super) fn refused(mut text: String) -> Self {
+        if text.contains("certificate") {
+            text.push_str("; sslrootcert=FILE in the address names the file of its authority, and sslmode=disable does without TLS");
+        }
+        Self::Database(text)
+    }
+}
+
 impl From<tokio_postgres::Error> for ConnectError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(describe(&error))

@@ -51,6 +51,7 @@ end() {
 }
 
 trap end EXIT
+trap 'exit 1' HUP INT TERM
 settings=$*
 start
 echo done
