@@ -117,6 +117,12 @@ async fn main() {
     let postgres: Arc<dyn Store> = Arc::new(PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap());
     let other: Arc<dyn Store> = Arc::new(PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap());
     assert_eq!(head(&*postgres, session(0)).await.unwrap(), 0);
+    if std::env::args().nth(1).is_some_and(|only| only == "contest") {
+        for _ in 0..ROUNDS {
+            contest([Arc::clone(&postgres), Arc::clone(&other)]).await;
+        }
+        return;
+    }
     let raws = [raw(&url).await, raw(&url).await, raw(&url).await];
     println!("PostgreSQL, one connection, one row a commit: {:.0}/s", median(raws.to_vec()));
     for (clients, streams) in [(1, 1), (64, 1), (256, 1), (1, 64), (16, 64)] {
