@@ -3,9 +3,12 @@
 //! The doc comments of [`Store`] are the contract, and one contract suite holds every backend to it: see `suite`, behind the feature of
 //! that name.
 
+mod beginnings;
 mod contract;
+mod digest;
 pub mod faulty;
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 #[cfg(feature = "suite")]
 pub mod suite;
@@ -16,6 +19,7 @@ pub use contract::{
 };
 pub use faulty::FaultyStore;
 pub use memory::MemoryStore;
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 
 use rollbook_core::time::Timestamp;

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct Subject {
     /// The store, empty.
     pub store: Arc<dyn Store>,
+    /// Whether the store's time is its own, such as a database's, and not the clock that the case sets.
+    pub own_time: bool,
     /// Dropped after the store.
     pub alive: Box<dyn Any>,
 }
@@ -29,15 +31,19 @@ pub struct Subject {
 impl Subject {
     /// A store that needs nothing else.
     pub fn alone(store: impl Store) -> Self {
-        Self { store: Arc::new(store), alive: Box::new(()) }
+        Self { store: Arc::new(store), own_time: false, alive: Box::new(()) }
     }
 }
 
-/// Runs one case on a store of its own, with a clock that the case sets.
+/// Runs one case on a store of its own, with a clock that the case sets. The store is made within the runtime, not within a task.
 pub fn run<F: Future<Output = ()>>(make: impl FnOnce(Clock) -> Subject, case: impl FnOnce(Arc<dyn Store>, HandClock) -> F) {
     let clock = HandClock::default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let Subject { store, alive } = make(clock.clock());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let Subject { store, own_time, alive } = {
+        let _within = runtime.enter();
+        make(clock.clock())
+    };
+    clock.let_go(own_time);
     runtime.block_on(case(store, clock));
     drop(runtime);
     drop(alive);

@@ -1,5 +1,7 @@
-//! The same random operations on memory and on SQLite give the same answers.
+//! The same random operations on memory, on SQLite and on PostgreSQL give the same answers.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod cluster;
 
 use bytes::Bytes;
 use proptest::collection::vec;
@@ -7,11 +9,15 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rollbook_core::id::{App, Stream};
-use rollbook_store::suite::fixtures::{HandClock, app, at, id, meeting, other_app, session, source};
+use rollbook_store::suite::fixtures::{HandClock, at, id, meeting, session, source};
 use rollbook_store::{
-    Commit, Entry, Link, LinkKind, MemoryStore, SessionFilter, SessionOrder, SessionRecord, SessionSort, SqliteStore, Store,
+    Batch, Commit, Entry, Kept, Link, LinkKind, MemoryStore, PostgresStore, SessionFilter, SessionOrder, SessionRecord, SessionSort, Since,
+    SqliteStore, Store, StoreError,
 };
 use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::runtime::Runtime;
 
 /// One call. Sequence numbers are given as how far they are off the right one, so that most are right.
 #[derive(Clone, Debug)]
@@ -107,8 +113,35 @@ async fn head(store: &dyn Store, app: &App, stream: Stream) -> u64 {
     store.since(app, &[(stream, 0)]).await.unwrap().batches.len() as u64
 }
 
-/// Does the operation, and tells all that came of it.
-async fn answer(store: &dyn Store, app: &App, op: &Op) -> String {
+/// All that came of an operation; and the same without times, which a database takes from its own clock.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    timed: String,
+    timeless: String,
+}
+
+impl Answer {
+    fn of(answer: impl std::fmt::Debug) -> Self {
+        let timed = format!("{answer:?}");
+        Self { timeless: timed.clone(), timed }
+    }
+
+    fn since(answer: Result<Since, StoreError>) -> Self {
+        let timed = format!("{answer:?}");
+        let timeless = |batch: Batch| Batch { received_at: at(0), ..batch };
+        let answer = answer.map(|since| since.batches.into_iter().map(timeless).collect::<Vec<_>>());
+        Self { timed, timeless: format!("{answer:?}") }
+    }
+
+    fn kept(answer: Result<Vec<Kept>, StoreError>) -> Self {
+        let timed = format!("{answer:?}");
+        let answer = answer.map(|kept| kept.into_iter().map(|kept| Kept { received_at: at(0), ..kept }).collect::<Vec<_>>());
+        Self { timed, timeless: format!("{answer:?}") }
+    }
+}
+
+/// Does the operation.
+async fn answer(store: &dyn Store, app: &App, op: &Op) -> Answer {
     match op {
         Op::Append(entries) => {
             let mut commit = Commit::default();
@@ -116,28 +149,35 @@ async fn answer(store: &dyn Store, app: &App, op: &Op) -> String {
                 let (expected, batch) = (head(store, app, *stream).await + off, Bytes::from(vec![n as u8, *off as u8]));
                 commit.entries.push(Entry { stream: *stream, expected, batch, earliest: at(*earliest), links: links.clone() });
             }
-            format!("{:?}", store.append(app, commit).await)
+            Answer::of(store.append(app, commit).await)
         }
-        Op::Since(known) => format!("{:?}", store.since(app, known).await),
-        Op::Linked(kind, from) => format!("{:?}", store.linked(app, *kind, id(*from)).await),
-        Op::Streams(after, limit) => format!("{:?}", store.streams(app, *after, *limit).await),
+        Op::Since(known) => Answer::since(store.since(app, known).await),
+        Op::Linked(kind, from) => Answer::of(store.linked(app, *kind, id(*from)).await),
+        Op::Streams(after, limit) => Answer::of(store.streams(app, *after, *limit).await),
         Op::Settle(stream, others, records) => {
             let mut vector = vec![(*stream, head(store, app, *stream).await)];
             for (other, off) in others {
                 vector.push((*other, head(store, app, *other).await + off));
             }
-            format!("{:?}", store.settle(app, *stream, &vector, records).await)
+            Answer::of(store.settle(app, *stream, &vector, records).await)
         }
-        Op::Sessions(filter, order, range) => format!("{:?}", store.sessions(app, filter, *order, range.clone()).await),
-        Op::Keep(engine, body) => format!("{:?}", store.keep(app, engine, body.clone().into()).await),
-        Op::Kept(limit) => format!("{:?}", store.kept(app, *limit).await),
-        Op::Tick(_) => String::new(),
+        Op::Sessions(filter, order, range) => Answer::of(store.sessions(app, filter, *order, range.clone()).await),
+        Op::Keep(engine, body) => Answer::of(store.keep(app, engine, body.clone().into()).await),
+        Op::Kept(limit) => Answer::kept(store.kept(app, *limit).await),
+        Op::Tick(_) => Answer::of(()),
     }
 }
 
-async fn compare(ops: &[(bool, Op)]) -> Result<(), TestCaseError> {
+/// Two apps that no case before had: the database is the same for all.
+fn new_apps() -> [App; 2] {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let case = NEXT.fetch_add(1, Ordering::Relaxed);
+    ["school", "college"].map(|name| App::new("acme", &format!("{name} {case}")).unwrap())
+}
+
+async fn compare(postgres: &PostgresStore, ops: &[(bool, Op)]) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
-    let clock = HandClock::default();
+    let (clock, apps) = (HandClock::default(), new_apps());
     let (memory, mut sqlite) = (MemoryStore::new(clock.clock()), SqliteStore::open(folder.path(), clock.clock()).unwrap());
     for (n, (other, op)) in ops.iter().enumerate() {
         if let Op::Tick(micros) = op {
@@ -145,19 +185,33 @@ async fn compare(ops: &[(bool, Op)]) -> Result<(), TestCaseError> {
             drop(sqlite);
             sqlite = SqliteStore::open(folder.path(), clock.clock()).unwrap();
         }
-        let app = if *other { other_app() } else { app() };
-        prop_assert_eq!(answer(&memory, &app, op).await, answer(&sqlite, &app, op).await, "operation {}: {:?}", n, op);
-        prop_assert_eq!(memory.unsettled(&app).await.unwrap(), sqlite.unsettled(&app).await.unwrap(), "after operation {}: {:?}", n, op);
+        let app = &apps[usize::from(*other)];
+        let expected = answer(&memory, app, op).await;
+        prop_assert_eq!(&expected, &answer(&sqlite, app, op).await, "SQLite, operation {}: {:?}", n, op);
+        prop_assert_eq!(&expected.timeless, &answer(postgres, app, op).await.timeless, "PostgreSQL, operation {}: {:?}", n, op);
+        let unsettled = memory.unsettled(app).await.unwrap();
+        prop_assert_eq!(&unsettled, &sqlite.unsettled(app).await.unwrap(), "SQLite, after operation {}: {:?}", n, op);
+        prop_assert_eq!(&unsettled, &postgres.unsettled(app).await.unwrap(), "PostgreSQL, after operation {}: {:?}", n, op);
     }
     Ok(())
+}
+
+/// One runtime for all cases: the store's tasks are on it.
+fn database() -> &'static (Runtime, PostgresStore) {
+    static DATABASE: OnceLock<(Runtime, PostgresStore)> = OnceLock::new();
+    DATABASE.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let store = runtime.block_on(cluster::cluster().store());
+        (runtime, store)
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn memory_and_sqlite_agree(ops in vec((prop::bool::weighted(0.1), op()), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(compare(&ops))?;
+    fn all_stores_agree(ops in vec((prop::bool::weighted(0.1), op()), 1..60)) {
+        let (runtime, postgres) = database();
+        runtime.block_on(compare(postgres, &ops))?;
     }
 }

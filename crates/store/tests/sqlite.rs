@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 fn sqlite(clock: Clock) -> Subject {
     let folder = tempfile::tempdir().unwrap();
-    Subject { store: Arc::new(SqliteStore::open(folder.path(), clock).unwrap()), alive: Box::new(folder) }
+    Subject { store: Arc::new(SqliteStore::open(folder.path(), clock).unwrap()), own_time: false, alive: Box::new(folder) }
 }
 
 rollbook_store::contract_suite!(sqlite);

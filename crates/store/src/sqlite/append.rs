@@ -4,10 +4,10 @@ use super::known::AppNo;
 use super::txn::Txn;
 use super::values::{kind, stream};
 use crate::contract::{AppendError, Commit, Entry, LinkKind, StoreError};
+use crate::digest::digest;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream, StreamKind};
 use rusqlite::Error;
-use sha2::{Digest, Sha256};
 
 /// Up to so many streams of a source are gone through one by one; past it, the settled streams from `earliest` on are.
 const FEW_LINKS: usize = 1000;
@@ -77,14 +77,6 @@ pub(super) fn keep(txn: &mut Txn<'_>, app: &App, engine: &str, body: &Bytes) -> 
     let sql = "INSERT OR IGNORE INTO kept (app, digest, engine, body, received_at) VALUES (?1, ?2, ?3, ?4, ?5)";
     txn.prepare(sql)?.execute((app, digest(engine, body), engine, &body[..], txn.now().micros()))?;
     Ok(())
-}
-
-fn digest(engine: &str, body: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update((engine.len() as u64).to_le_bytes());
-    hash.update(engine);
-    hash.update(body);
-    hash.finalize().into()
 }
 
 pub(super) fn probe(txn: &Txn<'_>) -> Result<(), StoreError> {

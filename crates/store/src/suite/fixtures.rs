@@ -8,24 +8,40 @@ use bytes::Bytes;
 use rollbook_core::id::{App, Stream, StreamKind};
 use rollbook_core::time::Timestamp;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use uuid::Uuid;
 
 /// A clock that stands still until it is set.
 #[derive(Clone, Default)]
-pub struct HandClock(Arc<AtomicI64>);
+pub struct HandClock {
+    micros: Arc<AtomicI64>,
+    let_go: Arc<AtomicBool>,
+}
 
 impl HandClock {
     /// What a store takes.
     #[must_use]
     pub fn clock(&self) -> Clock {
-        let micros = Arc::clone(&self.0);
+        let micros = Arc::clone(&self.micros);
         Arc::new(move || Timestamp::from_micros(micros.load(Ordering::SeqCst)))
     }
 
     /// Sets the time.
     pub fn set(&self, time: Timestamp) {
-        self.0.store(time.micros(), Ordering::SeqCst);
+        self.micros.store(time.micros(), Ordering::SeqCst);
+    }
+
+    /// Says whether the store goes by a time of its own.
+    pub fn let_go(&self, own_time: bool) {
+        self.let_go.store(own_time, Ordering::SeqCst);
+    }
+
+    /// Whether a store told these times, where the clock had been set to `set`, which ascend. A time of the store's own goes on by itself:
+    /// of that only the order is known.
+    #[must_use]
+    pub fn agrees(&self, told: &[Timestamp], set: &[i64]) -> bool {
+        let ascend = told.len() == set.len() && told.is_sorted();
+        ascend && (self.let_go.load(Ordering::SeqCst) || told.iter().map(|time| time.micros()).eq(set.iter().copied()))
     }
 }
 

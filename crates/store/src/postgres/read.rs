@@ -1,0 +1,53 @@
+//! What readers ask the look-ups, the marks and the kept deliveries.
+
+use super::failure::Failure;
+use super::lease::Lease;
+use super::values::{CLOCK, kind, limit, stream, streams, time};
+use crate::contract::{Kept, LinkKind};
+use crate::digest::digest;
+use rollbook_core::id::{App, Stream};
+use uuid::Uuid;
+
+pub(super) async fn linked(lease: &Lease, app: &App, link: LinkKind, from: Uuid) -> Result<Vec<Stream>, Failure> {
+    let sql = "SELECT to_kind, to_id FROM links WHERE account = $1 AND app = $2 AND kind = $3 AND from_id = $4 ORDER BY to_kind, to_id";
+    let statement = lease.prepare_cached(sql).await?;
+    streams(&lease.query(&statement, &[&app.account(), &app.app(), &i16::from(link as u8), &from]).await?)
+}
+
+/// The first batches of streams, from the index that has no others.
+pub(super) async fn listed(lease: &Lease, app: &App, after: Option<Stream>, most: usize) -> Result<Vec<Stream>, Failure> {
+    let sql = "SELECT kind, stream FROM journal WHERE account = $1 AND app = $2 AND seq = 1 AND (kind, stream) > ($3, $4)
+               ORDER BY kind, stream LIMIT $5";
+    let statement = lease.prepare_cached(sql).await?;
+    // No kind is below 0: this is before every stream.
+    let (kind, id) = after.map_or((-1, Uuid::nil()), |stream| (kind(stream), stream.id));
+    streams(&lease.query(&statement, &[&app.account(), &app.app(), &kind, &id, &limit(most)]).await?)
+}
+
+pub(super) async fn unsettled(lease: &Lease, app: &App) -> Result<Vec<Stream>, Failure> {
+    let sql = "SELECT kind, stream FROM standings WHERE account = $1 AND app = $2 AND unsettled ORDER BY kind, stream";
+    let rows = lease.query(&lease.prepare_cached(sql).await?, &[&app.account(), &app.app()]).await?;
+    rows.iter().map(|row| stream(row, 0)).collect()
+}
+
+pub(super) async fn keep(lease: &Lease, app: &App, engine: &str, body: &[u8]) -> Result<(), Failure> {
+    let sql = format!(
+        "INSERT INTO kept (account, app, digest, engine, body, received_at) VALUES ($1, $2, $3, $4, $5, {CLOCK}) ON CONFLICT DO NOTHING"
+    );
+    let digest = digest(engine, body);
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [&app.account(), &app.app(), &&digest[..], &engine.as_bytes(), &body];
+    lease.execute(&lease.prepare_cached(&sql).await?, &params).await?;
+    Ok(())
+}
+
+pub(super) async fn kept(lease: &Lease, app: &App, most: usize) -> Result<Vec<Kept>, Failure> {
+    let sql = "SELECT engine, body, received_at FROM kept WHERE account = $1 AND app = $2 ORDER BY number LIMIT $3";
+    let statement = lease.prepare_cached(sql).await?;
+    let rows = lease.query(&statement, &[&app.account(), &app.app(), &limit(most)]).await?;
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let engine = String::from_utf8(row.try_get(0)?).map_err(|_| Failure::damaged("a kept delivery's engine is no text"))?;
+        kept.push(Kept { engine, body: row.try_get::<_, Vec<u8>>(1)?.into(), received_at: time(row, 2)? });
+    }
+    Ok(kept)
+}

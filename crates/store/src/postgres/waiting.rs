@@ -1,0 +1,99 @@
+//! Appends on their way to the database.
+
+use super::failure::{Failure, stopped, undecided};
+use super::lease::Lease;
+use super::values::Keys;
+use crate::contract::{AppendError, Commit};
+use rollbook_core::id::{App, Stream};
+use std::collections::HashSet;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// An append whose caller waits.
+pub(super) struct Append {
+    pub(super) app: App,
+    pub(super) commit: Commit,
+    /// When to give up.
+    pub(super) deadline: Instant,
+    /// Whether a transaction with it may be committed without our knowing.
+    pub(super) doubtful: bool,
+    reply: oneshot::Sender<Result<(), AppendError>>,
+}
+
+impl Append {
+    pub(super) fn new(app: App, commit: Commit, deadline: Instant) -> (Self, oneshot::Receiver<Result<(), AppendError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { app, commit, deadline, doubtful: false, reply }, answer)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.commit.entries.iter().map(|entry| entry.batch.len()).sum()
+    }
+
+    pub(super) fn streams(&self) -> impl Iterator<Item = Stream> {
+        self.commit.entries.iter().map(|entry| entry.stream)
+    }
+
+    /// Its streams with their app.
+    pub(super) fn places(&self) -> Vec<Place> {
+        self.streams().map(|stream| (self.app.clone(), stream)).collect()
+    }
+
+    /// Tells the caller. Nobody listens where its future was dropped.
+    pub(super) fn answer(self, result: Result<(), AppendError>) {
+        let _ = self.reply.send(result);
+    }
+
+    pub(super) fn stop(self) {
+        self.answer(Err(stopped().into()));
+    }
+
+    pub(super) fn give_up(self, text: &str) {
+        self.answer(Err(undecided(text)));
+    }
+}
+
+/// A stream of an app.
+pub(super) type Place = (App, Stream);
+
+/// Takes out and acknowledges those in doubt that turn out to be stored.
+pub(super) async fn resolve(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
+    if !appends.iter().any(|append| append.doubtful) {
+        return Ok(());
+    }
+    let stored = stored(lease, appends).await?;
+    let (mut n, mut open) = (0, Vec::new());
+    for append in appends.drain(..) {
+        let count = append.commit.entries.len();
+        // All entries of a commit stand or none; a place that another took has another batch.
+        if append.doubtful && (n..n + count).all(|entry| stored.contains(&entry)) {
+            append.answer(Ok(()));
+        } else {
+            open.push(append);
+        }
+        n += count;
+    }
+    *appends = open;
+    Ok(())
+}
+
+/// Which entries, counted over all appends, stand in the journal byte for byte.
+async fn stored(lease: &Lease, appends: &[Append]) -> Result<HashSet<usize>, Failure> {
+    let mut keys = Keys::default();
+    let (mut seqs, mut batches) = (Vec::new(), Vec::new());
+    for append in appends {
+        for entry in &append.commit.entries {
+            keys.push(&append.app, entry.stream);
+            seqs.push(entry.expected.checked_add(1).and_then(|seq| i64::try_from(seq).ok()));
+            batches.push(&entry.batch[..]);
+        }
+    }
+    let sql = "SELECT o.n FROM unnest($1::text[], $2::text[], $3::smallint[], $4::uuid[], $5::bigint[], $6::bytea[])
+                   WITH ORDINALITY AS o (account, app, kind, stream, seq, batch, n)
+               JOIN journal j ON j.account = o.account COLLATE \"C\" AND j.app = o.app COLLATE \"C\" AND j.kind = o.kind
+                   AND j.stream = o.stream AND j.seq = o.seq AND j.batch = o.batch";
+    let Keys { accounts, apps, kinds, ids } = &keys;
+    let rows = lease.query(&lease.prepare_cached(sql).await?, &[accounts, apps, kinds, ids, &seqs, &batches]).await?;
+    let number = |row: &tokio_postgres::Row| Ok(usize::try_from(row.try_get::<_, i64>(0)? - 1).unwrap_or(usize::MAX));
+    rows.iter().map(number).collect()
+}

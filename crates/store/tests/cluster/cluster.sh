@@ -1,0 +1,61 @@
+#!/bin/sh
+# Starts a PostgreSQL of its own in the empty folder $1, on port $2 of the loopback; what else the arguments say goes to the server. Says
+# "done", then does what the lines of its standard input say, "stop" or "start", and says so. When that ends, as it does when the test program
+# ends however it may, it stops the server and removes it all.
+set -eu
+dir=$1
+port=$2
+shift 2
+
+bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+[ -x "$bin/initdb" ] || bin=$(dirname "$(command -v initdb)") || {
+    echo "PostgreSQL is not installed (Debian: apt-get install postgresql), and ROLLBOOK_TEST_POSTGRES names none" >&2
+    exit 1
+}
+
+# PostgreSQL refuses to run as root.
+if [ "$(id -u)" = 0 ]; then
+    chown postgres "$dir"
+    as() { setpriv --reuid postgres --regid postgres --clear-groups -- "$@"; }
+else
+    as() { "$@"; }
+fi
+
+cd "$dir"
+as "$bin/initdb" --no-sync --auth trust --username postgres --encoding UTF8 --no-locale data >initdb.log 2>&1 || { cat initdb.log >&2; exit 1; }
+# An authority of its own, and its certificate for "localhost" alone.
+cat >tls.conf <<END
+[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE
+[server]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:localhost
+END
+chmod a+r tls.conf
+certify() { as openssl req -config tls.conf -new -x509 -days 2 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "$@" >>openssl.log 2>&1; }
+{ certify -subj /CN=authority -extensions authority -keyout ca.key -out ca.crt &&
+    certify -subj /CN=localhost -extensions server -CA ca.crt -CAkey ca.key -keyout server.key -out server.crt; } || { cat openssl.log >&2; exit 1; }
+
+start() {
+    as "$bin/pg_ctl" -D data -s -w -l server.log start -o "-p $port -k $dir -h 127.0.0.1 -c ssl=on -c max_connections=200 \
+        -c ssl_cert_file=$dir/server.crt -c ssl_key_file=$dir/server.key $settings" >&2 || { cat server.log >&2; exit 1; }
+}
+stop() { as "$bin/pg_ctl" -D data -m immediate -s stop; }
+end() {
+    stop 2>/dev/null || true
+    cd /
+    rm -rf "$dir"
+}
+
+trap end EXIT
+trap 'exit 1' HUP INT TERM
+settings=$*
+start
+echo done
+while read -r what; do
+    "$what"
+    echo done
+done
