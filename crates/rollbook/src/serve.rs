@@ -3,15 +3,16 @@
 //! Listeners and the moment to stop are passed in, so that `serve`, `demo` and tests run the same server.
 
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Settings, StorePlace};
 use crate::connections;
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::TokenFile;
 use axum::Router;
 use rollbook_ingest::janus::JanusOptions;
-use rollbook_store::SqliteStore;
+use rollbook_store::postgres::ConnectError;
 use rollbook_store::sqlite::OpenError;
+use rollbook_store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +31,9 @@ pub enum ServeError {
     /// The data folder can't be used.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The database can't be used.
+    #[error(transparent)]
+    Database(#[from] ConnectError),
     /// An address can't be listened on.
     #[error("can't listen on {address} ({setting}): {cause}")]
     Listen {
@@ -53,21 +57,25 @@ pub fn runtime() -> Result<Runtime, ServeError> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)
 }
 
-/// Opens the store of the data folder, which no other process may use meanwhile.
+/// Opens the store: that of the data folder, which no other process may use meanwhile, or the database.
 ///
 /// # Errors
 /// Where the folder can't be used.
-pub fn open_store(settings: &Settings) -> Result<Arc<SqliteStore>, ServeError> {
-    Ok(Arc::new(SqliteStore::open(&settings.data, Arc::new(clock::now))?))
+pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, ServeError> {
+    match &settings.store {
+        StorePlace::Folder => Ok(Arc::new(SqliteStore::open(&settings.data, Arc::new(clock::now))?)),
+        StorePlace::Postgres(url) => Ok(Arc::new(PostgresStore::connect(url, PostgresOptions::default()).await?)),
+    }
 }
 
-/// Opens the ledger of the data folder.
+/// Opens the ledger.
 ///
 /// # Errors
 /// Where the folder can't be used.
-pub fn open_ledger(settings: &Settings) -> Result<Ledger, ServeError> {
-    let options = Options { segments: Some(settings.data.join("segments")), memory: settings.memory.0 };
-    Ok(Ledger::new(open_store(settings)?, options))
+pub async fn open_ledger(settings: &Settings) -> Result<Ledger, ServeError> {
+    // Segments go by sequence numbers, and nothing ties those of a folder to a database elsewhere: they are kept for the folder's own.
+    let segments = (settings.store == StorePlace::Folder).then(|| settings.data.join("segments"));
+    Ok(Ledger::new(open_store(settings).await?, Options { segments, memory: settings.memory.0 }))
 }
 
 /// Where a server listens.

@@ -38,7 +38,7 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let runtime = serve::runtime()?;
     runtime.block_on(async {
         // The folder first: where another server has it, that is what to say, not that its address is taken.
-        let ledger = serve::open_ledger(&settings)?;
+        let ledger = serve::open_ledger(&settings).await?;
         let listeners = Listeners::bind(&settings).await?;
         // Before anyone learns that we run: a signal that comes at once must be heard.
         let mut told = std::pin::pin!(serve::told_to_stop());

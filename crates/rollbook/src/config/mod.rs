@@ -2,9 +2,11 @@
 //!
 //! [`Layer`] is one level of that, every setting optional; flags and environment come in as one through clap, which lets the flag win.
 
+mod place;
 mod seconds;
 mod size;
 
+pub use place::StorePlace;
 pub use seconds::Seconds;
 pub use size::Size;
 
@@ -26,6 +28,8 @@ pub struct Settings {
     pub metrics_listen: SocketAddr,
     /// The data folder.
     pub data: PathBuf,
+    /// Where the ledger is kept.
+    pub store: StorePlace,
     /// About how much memory folds and rosters may take.
     pub memory: Size,
     /// How many requests are worked on at once.
@@ -46,6 +50,7 @@ impl Default for Settings {
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
             metrics_listen: (Ipv4Addr::LOCALHOST, 9464).into(),
             data: "./rollbook-data".into(),
+            store: StorePlace::Folder,
             memory: Size(1 << 30),
             max_concurrent_requests: NonZeroU32::MIN.saturating_add(1023),
             janus_rooms_shared: false,
@@ -95,6 +100,9 @@ pub struct Layer {
     /// The data folder; created where there is none [default: ./rollbook-data]
     #[arg(long, env = "ROLLBOOK_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Where the ledger is kept: sqlite (in the data folder), or the postgres:// URL that several nodes share [default: sqlite]
+    #[arg(long, env = "ROLLBOOK_STORE", hide_env_values = true, value_name = "STORE")]
+    pub store: Option<StorePlace>,
     /// About how much memory folds and rosters may take [default: 1GiB]
     #[arg(long, env = "ROLLBOOK_MEMORY", value_name = "SIZE")]
     pub memory: Option<Size>,
@@ -159,6 +167,7 @@ impl Settings {
             listen: layer.listen.unwrap_or(self.listen),
             metrics_listen: layer.metrics_listen.unwrap_or(self.metrics_listen),
             data: layer.data.unwrap_or(self.data),
+            store: layer.store.unwrap_or(self.store),
             memory: layer.memory.unwrap_or(self.memory),
             max_concurrent_requests: layer.max_concurrent_requests.unwrap_or(self.max_concurrent_requests),
             janus_rooms_shared: layer.janus_rooms_shared.unwrap_or(self.janus_rooms_shared),

@@ -25,6 +25,7 @@ fn the_printed_file_is_the_defaults_and_leaves_none_out() {
         listen: ([1, 1, 1, 1], 1).into(),
         metrics_listen: ([1, 1, 1, 1], 2).into(),
         data: "other".into(),
+        store: StorePlace::Postgres("postgres://u:p@h/d".into()),
         memory: Size(1),
         max_concurrent_requests: NonZeroU32::MIN,
         janus_rooms_shared: true,

@@ -23,7 +23,7 @@ mod sqlite {
     fn store(clock: Clock) -> Subject {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path(), clock).unwrap();
-        Subject { store: std::sync::Arc::new(store), alive: Box::new(folder) }
+        Subject { store: std::sync::Arc::new(store), alive: Box::new(folder), own_time: false }
     }
 
     #[path = "suite/mod.rs"]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, not the functions that they share")]
 
 mod playing;
+#[expect(dead_code, reason = "other tests run more of the command")]
 mod program;
 mod serving;
 mod settings;

@@ -60,7 +60,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one on free ports, and waits until it says where it listens.
     pub(crate) fn start(data: &Path) -> Self {
-        let args = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+        Self::start_on(data, "sqlite")
+    }
+
+    /// The same, with the ledger in a store of its own.
+    pub(crate) fn start_on(data: &Path, store: &str) -> Self {
+        let data = data.to_str().unwrap();
+        let args = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data", data, "--store", store];
         let mut child = rollbook(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -88,6 +94,14 @@ impl Server {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code().unwrap_or(-1), rest)
+    }
+
+    /// Delivers one event; returns the answer.
+    pub(crate) fn post(&self, event: &str, token: &str) -> String {
+        let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).timeout_global(Some(Duration::from_secs(30))).build().into();
+        let request = agent.post(format!("{}/v1/accounts/acme/apps/school/events", self.address));
+        let request = request.header("authorization", format!("Bearer {token}")).header("content-type", "application/cloudevents+json");
+        request.send(event).unwrap().body_mut().read_to_string().unwrap()
     }
 
     /// Asks for a path, as the bearer of a token; returns the status and the body.

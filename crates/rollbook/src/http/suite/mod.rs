@@ -72,7 +72,7 @@ impl Api {
 
     fn with(limits: Limits) -> Self {
         let now = Timestamp::parse_rfc3339(NOW).unwrap();
-        let Subject { store, alive } = store(Arc::new(move || now));
+        let Subject { store, alive, .. } = store(Arc::new(move || now));
         let (store, faults) = FaultyStore::new(store);
         let ledger = Ledger::new(Arc::new(store), Options { segments: None, memory: 1 << 20 });
         let metrics = Metrics::default();

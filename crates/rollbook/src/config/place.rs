@@ -1,0 +1,46 @@
+//! Where the ledger is kept.
+
+use serde::Deserialize;
+use std::fmt;
+use std::str::FromStr;
+
+/// Where the ledger is kept: in the data folder, or in a database that any number of nodes share.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub enum StorePlace {
+    /// SQLite in the data folder.
+    #[default]
+    Folder,
+    /// PostgreSQL, by its URL, which may hold a password.
+    Postgres(String),
+}
+
+impl FromStr for StorePlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "sqlite" => Ok(Self::Folder),
+            url if url.starts_with("postgres://") || url.starts_with("postgresql://") => Ok(Self::Postgres(url.into())),
+            _ => Err("neither \"sqlite\" nor a postgres:// URL".into()),
+        }
+    }
+}
+
+impl TryFrom<String> for StorePlace {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// Without the URL: logs and messages have no business with its password.
+impl fmt::Debug for StorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Folder => "sqlite",
+            Self::Postgres(_) => "postgres",
+        })
+    }
+}

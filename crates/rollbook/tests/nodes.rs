@@ -1,0 +1,70 @@
+//! Two nodes on one PostgreSQL: what one has acknowledged, the other answers with, at once; and when one dies, the other goes on.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+#[path = "../../store/tests/cluster/mod.rs"]
+mod cluster;
+#[path = "cli/program.rs"]
+#[expect(dead_code, reason = "another test runs more of the command")]
+mod program;
+
+use cluster::cluster;
+use program::{Server, run};
+use serde_json::Value;
+use std::path::Path;
+
+const LIST: &str = "/client/v4/accounts/acme/realtime/kit/school/sessions";
+const SESSION: &str = "0d3b2a4e-0000-4000-8000-000000000001";
+
+/// A new ledger's address in the database.
+fn schema() -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(cluster().schema())
+}
+
+fn token(data: &Path) -> String {
+    let args = ["token", "create", "--account", "acme", "--permission", "realtime_admin", "--data", data.to_str().unwrap()];
+    run(&args).ok().trim().to_owned()
+}
+
+/// One peer's join or leave.
+fn event(peer: usize, what: &str, minute: usize) -> String {
+    format!(
+        r#"{{"specversion":"1.0","type":"rollbook.peer.{what}","source":"sfu","id":"{what}-{peer}","time":"2026-01-31T09:{minute:02}:00Z","data":{{"session":{{"id":"{SESSION}"}},"peer":{{"key":"{peer}","display_name":"Peer {peer}"}}}}}}"#
+    )
+}
+
+fn total(server: &Server, token: &str) -> Value {
+    let (status, body) = server.get(&format!("{LIST}/{SESSION}/participants?per_page=1"), token);
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str::<Value>(&body).unwrap()["data"]["paging"]["total_count"].clone()
+}
+
+#[test]
+fn what_one_node_acknowledged_the_other_answers_with() {
+    let url = schema();
+    let (folder_a, folder_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (token_a, token_b) = (token(folder_a.path()), token(folder_b.path()));
+    let (a, b) = (Server::start_on(folder_a.path(), &url), Server::start_on(folder_b.path(), &url));
+    for peer in 0..40 {
+        let (node, token) = if peer % 2 == 0 { (&a, &token_a) } else { (&b, &token_b) };
+        assert_eq!(node.post(&event(peer, "joined", peer), token), r#"{"success":true,"data":{"accepted":1,"duplicates":0}}"#);
+        // The other node, as soon as the first has answered; and the first.
+        let others = if peer % 2 == 0 { [(&b, &token_b), (&a, &token_a)] } else { [(&a, &token_a), (&b, &token_b)] };
+        for (node, token) in others {
+            assert_eq!(total(node, token), peer + 1);
+        }
+    }
+    assert_eq!(b.post(&event(7, "joined", 7), &token_b), r#"{"success":true,"data":{"accepted":0,"duplicates":1}}"#);
+
+    a.stop("KILL");
+    let body = b.post(&event(7, "left", 50), &token_b);
+    assert_eq!(body, r#"{"success":true,"data":{"accepted":1,"duplicates":0}}"#);
+    let a = Server::start_on(folder_a.path(), &url);
+    let ask = format!("{LIST}/{SESSION}/participants?search=peer%207&include_stays=true&as_of=2026-01-31T10:00:00Z");
+    let (of_a, of_b) = (a.get(&ask, &token_a), b.get(&ask, &token_b));
+    assert_eq!(of_a, of_b);
+    assert!(of_a.1.contains(r#""left_at":"2026-01-31T09:50:00.000Z","duration":43"#), "{}", of_a.1);
+    let list = |server: &Server, token: &str| serde_json::from_str::<Value>(&server.get(LIST, token).1).unwrap();
+    assert_eq!(list(&a, &token_a)["paging"]["total_count"], 1);
+    assert_eq!(list(&b, &token_b)["data"]["sessions"][0]["status"], "ENDED", "the longest stay is over");
+}
