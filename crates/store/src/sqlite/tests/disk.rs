@@ -71,7 +71,7 @@ async fn a_full_database_takes_appends_again_when_there_is_room() {
     check(&store_in(folder.path()), &acknowledged).await;
 }
 
-/// `sudo -E cargo test -p rollbook-store -- --ignored full_disk`.
+/// `./test --only disk` runs it.
 #[tokio::test]
 #[ignore = "mounts a small tmpfs, which only root may"]
 async fn a_full_disk_takes_appends_again_when_there_is_room() {
