@@ -7,6 +7,7 @@ use rollbook_core::roster::Snapshot;
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, StoreError, Vector};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -26,6 +27,9 @@ pub(super) struct Basis {
     pub(super) vector: Vector,
     /// Every look-up of breakouts, with what it found.
     pub(super) children: Vec<(Uuid, Vec<Stream>)>,
+    /// A digest of each stream's last batch, of a roster that outlives the process: a ledger that was put back from a backup comes to the same
+    /// sequence numbers by another way.
+    pub(super) last: [u8; 32],
 }
 
 impl Basis {
@@ -48,6 +52,20 @@ impl Basis {
 }
 
 impl Inner {
+    /// The digest of the last batches that a vector names.
+    pub(super) async fn last_batches(&self, app: &App, vector: &Vector) -> Result<[u8; 32], StoreError> {
+        let before: Vector = vector.iter().map(|(stream, seq)| (*stream, seq.saturating_sub(1))).collect();
+        let since = self.store.since(app, &before).await?;
+        let mut digest = Sha256::new();
+        for batch in since.batches.iter().filter(|batch| vector.contains(&(batch.stream, batch.seq))) {
+            digest.update(batch.stream.id.as_bytes());
+            digest.update(batch.seq.to_le_bytes());
+            digest.update(batch.received_at.micros().to_le_bytes());
+            digest.update(&batch.batch);
+        }
+        Ok(digest.finalize().into())
+    }
+
     /// The store's time, if nothing of what a roster was made from has changed.
     pub(super) async fn unchanged(&self, app: &App, basis: &Basis) -> Result<Option<Timestamp>, StoreError> {
         for (parent, found) in &basis.children {

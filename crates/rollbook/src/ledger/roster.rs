@@ -149,7 +149,7 @@ pub(super) struct Family {
 impl Inner {
     /// The roster that is held, if all that it was made from still stands.
     async fn standing(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
-        let Some(held) = self.held(app, session, view) else { return Ok(None) };
+        let Some(held) = self.held(app, session, view).await? else { return Ok(None) };
         let Some(now) = self.unchanged(app, &held.basis).await? else { return Ok(None) };
         let now = as_of.unwrap_or(now);
         Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now }))
@@ -165,10 +165,11 @@ impl Inner {
         as_of: Option<Timestamp>,
     ) -> Result<RosterAnswer, StoreError> {
         let now = found.now;
-        let family = match view {
+        let mut family = match view {
             View::Raw => self.alone(&found),
             View::Consolidated => self.family(app, &found, session, as_of).await?,
         };
+        family.basis.last = self.last_batches(app, &family.basis.vector).await?;
         let (this, app) = (Arc::clone(self), app.clone());
         // Folding and sorting a large session takes long enough to hold up every other request of this thread.
         let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, now, as_of)).await;
@@ -176,12 +177,18 @@ impl Inner {
         Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(now) })
     }
 
-    fn held(&self, app: &App, session: Uuid, view: View) -> Option<Arc<Held>> {
-        self.cache.roster(app, session, view).or_else(|| {
-            let held = Arc::new(self.segments.open(app, session, view)?);
-            self.cache.hold_roster(app, session, view, Arc::clone(&held));
-            Some(held)
-        })
+    /// The roster in memory; else the segment, if the batches that it was made up to are the store's.
+    async fn held(&self, app: &App, session: Uuid, view: View) -> Result<Option<Arc<Held>>, StoreError> {
+        if let Some(held) = self.cache.roster(app, session, view) {
+            return Ok(Some(held));
+        }
+        let Some(held) = self.segments.open(app, session, view) else { return Ok(None) };
+        if self.last_batches(app, &held.basis.vector).await? != held.basis.last {
+            return Ok(None);
+        }
+        let held = Arc::new(held);
+        self.cache.hold_roster(app, session, view, Arc::clone(&held));
+        Ok(Some(held))
     }
 
     /// The stream that knows a session id: a named session's own, or the meeting that one of its events gave the id.
