@@ -3,12 +3,12 @@
 //! The same bytes serve from memory and from a mapped file. All numbers are little-endian.
 //!
 //! ```text
-//! header    magic, rows, gone, heap offset, validity, vector's place
+//! header    magic, rows, gone, heap offset, the tag's place, validity
 //! records   RECORD bytes a row, by (joined_at, id, session)
 //! gone      u32 a row that is gone, by (length, id, session)
 //! present   u32 a row that is in, by its length at any one time, then (id, session)
 //! by id     u32 a row, by (id, session)
-//! heap      strings, details, vector
+//! heap      strings, details, the caller's tag
 //! ```
 
 use super::row::{Details, Length, Row};
@@ -164,12 +164,6 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     #[must_use]
     pub fn size(&self) -> usize {
         self.bytes.as_ref().len()
-    }
-
-    /// Whether everyone is gone.
-    #[must_use]
-    pub fn all_gone(&self) -> bool {
-        self.gone == self.rows
     }
 
     /// The span of `now` for which the rows hold.

@@ -21,8 +21,6 @@ pub(super) struct Held {
 /// What a roster was made from: while none of it changes, neither does the roster.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Basis {
-    /// The canonical id of the session.
-    pub(super) session: Uuid,
     /// Every stream that was read, with its last batch.
     pub(super) vector: Vector,
     /// Every look-up of breakouts, with what it found.

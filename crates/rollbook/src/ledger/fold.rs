@@ -22,7 +22,7 @@ pub(super) struct Fold {
 /// See [`Fold`].
 pub(super) struct State {
     pub(super) facts: Facts,
-    pub(super) reading: Reading,
+    reading: Reading,
     /// Those of the reading's sessions that were asked for while someone was in.
     live: LiveRosters,
     /// The sessions as a whole, and whether only an event can change them; none where something happened since.
@@ -32,7 +32,7 @@ pub(super) struct State {
     taken: Arc<AtomicU64>,
 }
 
-/// How many bytes of batches are taken without another thread: some hundred microseconds.
+/// How many bytes of batches are taken without another thread: a few milliseconds of folding at most.
 const TAKEN_AT_ONCE: usize = 64 << 10;
 
 /// What a fold weighs in memory beside its encoded batches, per byte of them: measured, about.
@@ -70,19 +70,19 @@ impl State {
     }
 
     /// Takes a batch if it is the next; an older one is known. Returns whether the fold now knows it.
-    pub(super) fn take(&mut self, batch: &Batch) -> Result<bool, StoreError> {
-        let Some(known) = self.known.get_mut(&batch.stream) else { return Ok(true) };
-        if batch.seq != *known + 1 {
-            return Ok(batch.seq <= *known);
+    pub(super) fn take(&mut self, stream: Stream, seq: Seq, batch: &[u8]) -> Result<bool, StoreError> {
+        let Some(known) = self.known.get_mut(&stream) else { return Ok(true) };
+        if seq != *known + 1 {
+            return Ok(seq <= *known);
         }
-        let events = codec::decode(&batch.batch).map_err(|e| StoreError::Damaged(format!("{} batch {}: {e}", batch.stream, batch.seq)))?;
-        *known = batch.seq;
-        self.taken.fetch_add(batch.batch.len() as u64, Ordering::Relaxed);
-        let own = batch.stream == self.facts.stream();
+        let events = codec::decode(batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
+        *known = seq;
+        self.taken.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let own = stream == self.facts.stream();
         for event in events {
             if own { self.facts.take(event) } else { self.facts.take_life(&event) }
         }
-        if own && batch.stream.kind != StreamKind::Source {
+        if own && stream.kind != StreamKind::Source {
             let sources: Vec<Stream> = self.facts.sources().map(|source| self.facts.app().source_stream(source)).collect();
             for source in sources {
                 self.known.entry(source).or_insert(0);
@@ -119,8 +119,8 @@ impl State {
             && let Some(older) = whole.iter().map(|summary| summary.at(now)).collect::<Option<Vec<_>>>()
         {
             // What was empty may have ended since; whether it did decides anew whether it is settled.
-            let ended = older.iter().zip(whole).all(|(older, before)| older.ended_at == before.ended_at);
-            if ended {
+            let none_ended = older.iter().zip(whole).all(|(older, before)| older.ended_at == before.ended_at);
+            if none_ended {
                 return (older, *settled);
             }
         }
@@ -185,7 +185,7 @@ fn take_all(fold: &Fold, batches: &[Batch]) -> Result<bool, StoreError> {
     let mut state = fold.lock();
     let mut whole = true;
     for batch in batches {
-        whole &= state.take(batch)?;
+        whole &= state.take(batch.stream, batch.seq, &batch.batch)?;
     }
     Ok(whole)
 }

@@ -12,7 +12,7 @@ use rollbook_store::{LinkKind, StoreError};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// How many rows are searched without another thread: some tens of microseconds.
+/// How many rows are searched without another thread: about a hundred microseconds.
 const SEARCHED_AT_ONCE: u32 = 500;
 
 /// Where an id that was asked for leads.
@@ -210,7 +210,7 @@ impl Inner {
     }
 
     /// Makes a roster and holds it.
-    fn make(&self, app: &App, asked: Uuid, view: View, mut family: Family, now: Timestamp, as_of: Option<Timestamp>) -> Arc<Held> {
+    fn make(&self, app: &App, asked: Uuid, view: View, family: Family, now: Timestamp, as_of: Option<Timestamp>) -> Arc<Held> {
         let (mut rows, mut validity, mut settled) = (Vec::new(), Validity::default(), true);
         let mut named = None;
         for (fold, session) in &family.members {
@@ -224,7 +224,6 @@ impl Inner {
         if view == View::Consolidated {
             rows = consolidate(session, rows, as_of.unwrap_or(now), &mut validity);
         }
-        family.basis.session = session;
         let bytes = Bytes::from(encode(rows, validity, &family.basis.encode()));
         if settled && as_of.is_none() {
             self.segments.write(app, session, view, &bytes);

@@ -8,7 +8,7 @@ use rollbook_core::codec;
 use rollbook_core::event::{Content, Event, Identity};
 use rollbook_core::fold::Verdict;
 use rollbook_core::id::{App, Stream};
-use rollbook_store::{AppendError, Batch, Commit, Entry, Seq, StoreError};
+use rollbook_store::{AppendError, Commit, Entry, Seq, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{mpsc, oneshot};
@@ -127,8 +127,7 @@ impl Inner {
         self.store.append(app, commit.clone()).await?;
         for entry in commit.entries {
             if let Some(pending) = streams.get(&entry.stream) {
-                let seq = entry.expected + 1;
-                pending.fold.lock().take(&Batch { stream: entry.stream, seq, batch: entry.batch, received_at: entry.earliest })?;
+                pending.fold.lock().take(entry.stream, entry.expected + 1, &entry.batch)?;
             }
         }
         Ok(results)
