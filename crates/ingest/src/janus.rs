@@ -4,12 +4,12 @@
 //! |---|---|
 //! | `joined` | a peer joined: peer key and slot as below, `id` as its custom id, `display` as its name |
 //! | VideoRoom `leaving`, AudioBridge `left` | the holder of the slot left |
-//! | `kicked` | the holder of the slot left, reason `kicked` |
+//! | VideoRoom `kicked` | the holder of the slot left, reason `kicked` |
 //! | AudioBridge `kicked_all` | an empty roster of the room: everyone in through this Janus is out |
 //! | `destroyed` (a room) | the end of the session in progress, reason `destroyed`: Janus reports no leave for those inside |
 //! | core `started`, `shutdown` | the source started, stopped: Janus reports no leaves when it goes down |
 //!
-//! After a kick the AudioBridge also reports `left`, once the connection is down (read in its source, commit 94408ff).
+//! A `kicked` of the AudioBridge is ignored: it reports `left` once the connection is down (read in its source, commit 94408ff).
 //!
 //! Everything else is no attendance and is ignored; `unpublished`, `timeout`, `detached` and a WebRTC hangup of a VideoRoom
 //! peer least of all are leaves. Names, all of them injective:

@@ -65,9 +65,12 @@ impl Inner {
         let (mut streams, mut open) = (BTreeSet::new(), Vec::new());
         for stream in self.store.unsettled(app).await? {
             let (fold, now) = self.current(app, stream).await?;
-            let (summaries, settled) = fold.lock().summaries(now);
+            // In one go: a batch that came between the two would settle what it has changed.
+            let ((summaries, settled), vector) = {
+                let mut state = fold.lock();
+                (state.summaries(now), state.vector())
+            };
             let records = || summaries.iter().map(record).collect::<Vec<_>>();
-            let vector = fold.lock().vector();
             if !(settled && self.store.settle(app, stream, &vector, &records()).await?) {
                 open.extend(summaries);
                 streams.insert(stream);
