@@ -25,10 +25,10 @@ pub enum ConnectError {
     /// The database can't be reached, or refused.
     #[error("PostgreSQL: {0}")]
     Database(String),
-    /// A later binary has changed the schema.
-    #[error("the database has schema version {found}, and this binary knows {known}: use a binary that is not older")]
+    /// A later binary has changed the schema in a way that older ones can't work with.
+    #[error("the database needs a binary that knows schema version {found}, and this one knows {known}: use a binary that is not older")]
     Newer {
-        /// The database's version.
+        /// The version that a binary must know.
         found: usize,
         /// The latest that this binary knows.
         known: usize,
