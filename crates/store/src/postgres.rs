@@ -3,14 +3,21 @@
 //! What is acknowledged is committed there. A read asks there too, one query for all that wait, so that every node answers with what any
 //! node acknowledged; nothing is remembered between calls. Connections that break are replaced, and what they were at is tried again.
 
+mod address;
+mod catchup;
 mod check;
 mod connect;
+mod dial;
 mod failure;
+mod follow;
+mod identity;
 mod lanes;
 mod lease;
 mod locks;
 mod marks;
+mod passwords;
 mod read;
+mod replica;
 mod schema;
 mod sessions;
 mod settle;
@@ -21,17 +28,21 @@ mod waiting;
 mod writer;
 
 pub use connect::ConnectError;
+pub use replica::ReplicaReads;
 
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use check::Check;
+use check::{Check, Manner};
+use connect::Role;
 use failure::stopped;
+use identity::Identity;
 use lanes::Lanes;
 use lease::{Connections, Lease};
 use locks::Spaces;
+use replica::Replica;
 use rollbook_core::id::{App, Stream};
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,11 +63,14 @@ pub struct PostgresOptions {
     /// a check under way would hardly ever be told what is no longer so.
     #[doc(hidden)]
     pub check_delay: Duration,
+    /// The most batches of one stream that the shared check itself reads, at least 1. For tests: with few, all that is new is read apart.
+    #[doc(hidden)]
+    pub check_batches: u32,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { connections: 16, patience: Duration::from_secs(10), check_delay: Duration::ZERO }
+        Self { connections: 16, patience: Duration::from_secs(10), check_delay: Duration::ZERO, check_batches: check::FEW }
     }
 }
 
@@ -67,6 +81,8 @@ pub struct PostgresStore {
     jobs: mpsc::Sender<Job>,
     lanes: Arc<Lanes>,
     check: Check,
+    replica: Option<Replica>,
+    reads: ReplicaReads,
 }
 
 impl PostgresStore {
@@ -80,15 +96,57 @@ impl PostgresStore {
     /// # Errors
     /// Where the address is wrong, the database can't be used, or its ledger isn't one that this binary knows.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
-        let pool = connect::pool(url, options.connections.max(Connections::FEWEST))?;
+        Self::connect_with_replica(url, None, options).await
+    }
+
+    /// The same, with a streaming replica at another address. Catch-ups of journals, look-ups and lists are read there once it has replayed
+    /// what they must show, and from the primary where that takes more than half a second, or the replica is away, behind, of another
+    /// cluster, or none any more. It need not be there at the start. The role needs `pg_read_all_stats` to see how far the replica is.
+    ///
+    /// # Errors
+    /// As [`Self::connect`], and where the replica's address is wrong.
+    pub async fn connect_with_replica(url: &str, replica: Option<&str>, options: PostgresOptions) -> Result<Self, ConnectError> {
+        let most = options.connections.max(Connections::FEWEST);
+        let identity = if replica.is_some() { Identity::of_two() } else { Identity::default() };
+        let pool = connect::pool(url, most, Role::Primary, &identity)?;
+        let replica = replica.map(|url| connect::pool(url, most, Role::Replica, &identity)).transpose()?;
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
         schema::migrate(&mut client).await?;
+        identity.learn(&client).await?;
         let spaces = Spaces::read(&client).await?;
         drop(client);
         let connections = Arc::new(Connections::new(pool, options.patience));
         let (jobs, lanes) = writer::start(Arc::clone(&connections), spaces);
-        let check = Check::start(Arc::clone(&connections), options.check_delay);
-        Ok(Self { connections, spaces, jobs, lanes, check })
+        let manner = Manner { delay: options.check_delay, few: options.check_batches.max(1).into(), replicated: replica.is_some() };
+        let check = Check::start(Arc::clone(&connections), manner);
+        let reads = ReplicaReads::default();
+        let replica = replica.map(|pool| {
+            let connections = Arc::new(Connections::new(pool, options.patience));
+            Replica::start(connections, check.clone(), reads.clone())
+        });
+        Ok(Self { connections, spaces, jobs, lanes, check, replica, reads })
+    }
+
+    /// How the reads fare that a replica should answer.
+    #[must_use]
+    pub fn replica_reads(&self) -> ReplicaReads {
+        self.reads.clone()
+    }
+
+    /// Does `work`, which may be done twice, on the replica if that knows enough in time, else on the primary.
+    async fn read<T, F>(&self, app: &App, work: impl Fn(Arc<Lease>, App) -> F + Clone + Send + Sync + 'static) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, failure::Failure>> + Send + 'static,
+    {
+        if let Some(replica) = &self.replica {
+            let horizon = if replica.is_usable() { self.check.horizon().await } else { None };
+            let (app, work) = (app.clone(), work.clone());
+            if let Some(found) = replica.read(horizon, move |lease| work(lease, app.clone())).await {
+                return Ok(found);
+            }
+        }
+        self.run(app, work).await
     }
 
     /// Does `work`, which may be done twice, on a connection of its own.
@@ -119,15 +177,23 @@ impl Store for PostgresStore {
     }
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
-        self.check.since(app, known).await
+        if let Some(since) = self.check.ask(app, known).await?.since {
+            return Ok(since);
+        }
+        if let Some(replica) = self.replica.as_ref()
+            && let Some(since) = catchup::from_replica(&self.connections, replica, app, known).await?
+        {
+            return Ok(since);
+        }
+        catchup::from_primary(&self.connections, app, known).await
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
-        self.run(app, move |lease, app| async move { read::linked(&lease, &app, kind, from).await }).await
+        self.read(app, move |lease, app| async move { read::linked(&lease, &app, kind, from).await }).await
     }
 
     async fn streams(&self, app: &App, after: Option<Stream>, limit: usize) -> Result<Vec<Stream>, StoreError> {
-        self.run(app, move |lease, app| async move { read::listed(&lease, &app, after, limit).await }).await
+        self.read(app, move |lease, app| async move { read::listed(&lease, &app, after, limit).await }).await
     }
 
     async fn unsettled(&self, app: &App) -> Result<Vec<Stream>, StoreError> {
@@ -150,7 +216,7 @@ impl Store for PostgresStore {
             let (filter, range) = (Arc::clone(&filter), range.clone());
             async move { sessions::page(&lease, &app, &filter, order, &range).await }
         };
-        self.run(app, work).await
+        self.read(app, work).await
     }
 
     async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ mod connecting;
 mod doubting;
 mod killing;
 mod nodes;
+mod replicas;
 
 use cluster::cluster;
 use rollbook_store::suite::Subject;

@@ -3,7 +3,8 @@
 #[path = "../../../tests/cluster/mod.rs"]
 mod cluster;
 
-use super::super::connect::pool;
+use super::super::connect::{Role, pool};
+use super::super::identity::Identity;
 use super::*;
 use cluster::cluster;
 use deadpool_postgres::Object;
@@ -23,7 +24,7 @@ async fn start_released(client: &ClientWrapper) -> Result<(), String> {
 }
 
 async fn database() -> Object {
-    pool(&cluster().schema().await, 2).unwrap().get().await.unwrap()
+    pool(&cluster().schema().await, 2, Role::Primary, &Identity::default()).unwrap().get().await.unwrap()
 }
 
 async fn numbers(client: &ClientWrapper) -> (i32, i32) {
