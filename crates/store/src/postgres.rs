@@ -59,6 +59,8 @@ pub struct PostgresOptions {
     pub connections: usize,
     /// For how long a call tries again while the database is away, before it fails.
     pub patience: Duration,
+    /// For how long a connection is used: credentials that were replaced, and a role's old rights, are out of use after it.
+    pub lifetime: Duration,
     /// Keeps back what the database answers to the shared check, after it has looked. For tests: on a fast loopback a reader that joined
     /// a check under way would hardly ever be told what is no longer so.
     #[doc(hidden)]
@@ -70,7 +72,13 @@ pub struct PostgresOptions {
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { connections: 16, patience: Duration::from_secs(10), check_delay: Duration::ZERO, check_batches: check::FEW }
+        Self {
+            connections: 16,
+            patience: Duration::from_secs(10),
+            lifetime: Duration::from_secs(30 * 60),
+            check_delay: Duration::ZERO,
+            check_batches: check::FEW,
+        }
     }
 }
 
@@ -90,8 +98,9 @@ impl PostgresStore {
     ///
     /// `sslmode` may be `disable`, `prefer`, `require`, `verify-ca` or `verify-full`. Wherever TLS is used the server's certificate and name
     /// are verified, against the system's authorities or the file that `sslrootcert` names; so `require` is as strict as `verify-full`, and
-    /// `prefer` does without TLS only where the server has none. Through a proxy, connections must stay whole sessions (no transaction
-    /// pooling).
+    /// `prefer` does without TLS only where the server has none. `sslcert` and `sslkey` name a certificate by which the server knows us, and
+    /// `passfile` a file of passwords in libpq's form. The files are read for each connection: what they say can be replaced at any time.
+    /// Through a proxy, connections must stay whole sessions (no transaction pooling).
     ///
     /// # Errors
     /// Where the address is wrong, the database can't be used, or its ledger isn't one that this binary knows.
@@ -106,10 +115,9 @@ impl PostgresStore {
     /// # Errors
     /// As [`Self::connect`], and where the replica's address is wrong.
     pub async fn connect_with_replica(url: &str, replica: Option<&str>, options: PostgresOptions) -> Result<Self, ConnectError> {
-        let most = options.connections.max(Connections::FEWEST);
         let identity = if replica.is_some() { Identity::of_two() } else { Identity::default() };
-        let pool = connect::pool(url, most, Role::Primary, &identity)?;
-        let replica = replica.map(|url| connect::pool(url, most, Role::Replica, &identity)).transpose()?;
+        let pool = connect::pool(url, &options, Role::Primary, &identity)?;
+        let replica = replica.map(|url| connect::pool(url, &options, Role::Replica, &identity)).transpose()?;
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
         schema::migrate(&mut client).await?;
         identity.learn(&client).await?;

@@ -1,12 +1,13 @@
 //! From an address to connections: what every session is set to, and how long one lives.
 
+use super::PostgresOptions;
 use super::address::{self, SILENCE};
 use super::dial::Dialer;
 use super::failure::describe;
 use super::identity::Identity;
+use super::lease::Connections;
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio_postgres::config::TargetSessionAttrs;
 
 /// Why a database can't be used.
@@ -55,7 +56,9 @@ pub enum ConnectError {
 impl ConnectError {
     /// The first connection was not to be had.
     pub(super) fn refused(mut text: String) -> Self {
-        if text.contains("certificate") {
+        if text.contains("client certificate") {
+            text.push_str("; sslcert=FILE and sslkey=FILE in the address name one and its key");
+        } else if text.contains("certificate") {
             text.push_str("; sslrootcert=FILE in the address names the file of its authority, and sslmode=disable does without TLS");
         }
         Self::Database(text)
@@ -81,9 +84,6 @@ const SESSION: &str = "
     SET idle_in_transaction_session_timeout = '10s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// A connection is not used for longer, so that credentials which were replaced, and roles that changed, are out of use after it.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
-
 /// Which of an address's servers will do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -93,9 +93,9 @@ pub(super) enum Role {
     Replica,
 }
 
-/// The pool of at most `most` connections. It opens them when they are needed, and forgets those that broke. Every connection must lead to
-/// the database that `identity` holds, where it holds one.
-pub(super) fn pool(url: &str, most: usize, role: Role, identity: &Identity) -> Result<Pool, ConnectError> {
+/// The pool of connections. It opens them when they are needed, and forgets those that broke or are old. Every connection must lead to the
+/// database that `identity` holds, where it holds one.
+pub(super) fn pool(url: &str, options: &PostgresOptions, role: Role, identity: &Identity) -> Result<Pool, ConnectError> {
     let attributes = match role {
         Role::Primary => TargetSessionAttrs::ReadWrite,
         Role::Replica => TargetSessionAttrs::ReadOnly,
@@ -112,13 +112,14 @@ pub(super) fn pool(url: &str, most: usize, role: Role, identity: &Identity) -> R
             identity.verify(client).await
         })
     });
+    let lifetime = options.lifetime;
     let young = Hook::sync_fn(
-        |_: &mut ClientWrapper, metrics: &deadpool_postgres::Metrics| {
-            if metrics.age() < LIFETIME { Ok(()) } else { Err(HookError::message("it is old")) }
+        move |_: &mut ClientWrapper, metrics: &deadpool_postgres::Metrics| {
+            if metrics.age() < lifetime { Ok(()) } else { Err(HookError::message("it is old")) }
         },
     );
     let pool = Pool::builder(manager)
-        .max_size(most)
+        .max_size(options.connections.max(Connections::FEWEST))
         .runtime(Runtime::Tokio1)
         .create_timeout(Some(SILENCE))
         .recycle_timeout(Some(SILENCE))

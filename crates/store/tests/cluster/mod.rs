@@ -71,7 +71,8 @@ impl Cluster {
         address.replacen(&of.port(), &self.port(), 1)
     }
 
-    fn port(&self) -> String {
+    /// Its port.
+    pub(crate) fn port(&self) -> String {
         let (_, after) = self.url.rsplit_once(':').unwrap();
         after.split('/').next().unwrap().to_owned()
     }
@@ -108,7 +109,12 @@ impl Cluster {
 
     /// The file that vouches for its certificate, where it is private.
     pub(crate) fn authority(&self) -> Option<PathBuf> {
-        self.folder.as_ref().map(|folder| folder.join("ca.crt"))
+        self.file("ca.crt")
+    }
+
+    /// A file of a private one.
+    pub(crate) fn file(&self, name: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(name))
     }
 
     /// The address of an empty schema, in which a ledger of its own can be.

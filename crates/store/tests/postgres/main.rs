@@ -8,6 +8,7 @@ mod doubting;
 mod killing;
 mod nodes;
 mod replicas;
+mod rotating;
 
 use cluster::cluster;
 use rollbook_store::suite::Subject;

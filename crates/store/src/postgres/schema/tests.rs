@@ -3,6 +3,7 @@
 #[path = "../../../tests/cluster/mod.rs"]
 mod cluster;
 
+use super::super::PostgresOptions;
 use super::super::connect::{Role, pool};
 use super::super::identity::Identity;
 use super::*;
@@ -24,7 +25,7 @@ async fn start_released(client: &ClientWrapper) -> Result<(), String> {
 }
 
 async fn database() -> Object {
-    pool(&cluster().schema().await, 2, Role::Primary, &Identity::default()).unwrap().get().await.unwrap()
+    pool(&cluster().schema().await, &PostgresOptions::default(), Role::Primary, &Identity::default()).unwrap().get().await.unwrap()
 }
 
 async fn numbers(client: &ClientWrapper) -> (i32, i32) {
