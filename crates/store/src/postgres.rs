@@ -8,6 +8,7 @@ mod catchup;
 mod check;
 mod connect;
 mod dial;
+mod duty;
 mod failure;
 mod follow;
 mod identity;
@@ -33,11 +34,12 @@ pub use replica::ReplicaReads;
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
+use crate::duty::Duty;
 use async_trait::async_trait;
 use bytes::Bytes;
 use check::{Check, Manner};
 use connect::Role;
-use failure::stopped;
+use failure::{Patience, stopped};
 use identity::Identity;
 use lanes::Lanes;
 use lease::{Connections, Lease};
@@ -238,6 +240,28 @@ impl Store for PostgresStore {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.run(app, move |lease, app| async move { read::kept(&lease, &app, limit).await }).await
+    }
+
+    async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        loop {
+            let some = self.connections.run(move |lease: Arc<Lease>| async move { read::expire_kept(&lease, age).await }).await?;
+            dropped += some;
+            if some < read::EXPIRED_AT_ONCE {
+                return Ok(dropped);
+            }
+        }
+    }
+
+    async fn duty(&self, name: &str) -> Result<Option<Duty>, StoreError> {
+        let mut patience = Patience::until(self.connections.deadline());
+        loop {
+            let attempt = async { duty::claim(self.connections.lease().await?, self.spaces, name).await };
+            match patience.bound(attempt).await {
+                Ok(duty) => return Ok(duty),
+                Err(failure) => patience.after(failure).await?,
+            }
+        }
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -91,6 +91,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// Takes the connection from the others for good.
+    pub(super) fn detach(mut self) -> Option<ClientWrapper> {
+        self.object.take().map(Object::take)
+    }
+
     /// Says that no transaction is open and nothing is under way.
     pub(super) fn done(&self) {
         self.clean.store(true, Ordering::Relaxed);

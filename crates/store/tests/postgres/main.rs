@@ -5,6 +5,7 @@
 mod cluster;
 mod connecting;
 mod doubting;
+mod duties;
 mod killing;
 mod nodes;
 mod replicas;
