@@ -12,5 +12,6 @@ pub mod export;
 pub mod http;
 pub mod import;
 pub mod ledger;
+pub mod periodic;
 pub mod serve;
 pub mod tokens;

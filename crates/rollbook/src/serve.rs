@@ -7,6 +7,7 @@ use crate::config::{Settings, StorePlace};
 use crate::connections;
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
+use crate::periodic;
 use crate::tokens::TokenFile;
 use axum::Router;
 use rollbook_ingest::janus::JanusOptions;
@@ -152,6 +153,13 @@ pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> io::
         };
         tasks.spawn(connections::serve(listener, router, connections::HEAD_TIMEOUT, stopping));
     }
+    let (store, days, mut stopped) = (Arc::clone(&opened.store), settings.kept_days, stopped);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = periodic::expire_kept(store, days) => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    });
     Ok(Running { address, stop, tasks })
 }
 

@@ -40,6 +40,8 @@ pub struct Settings {
     pub janus_rooms_shared: bool,
     /// How long a Janus client may be gone before Janus notices.
     pub janus_silence: Seconds,
+    /// How many days deliveries are kept that could not be translated; 0 is for ever.
+    pub kept_days: u32,
     /// What is logged.
     pub log_level: LogLevel,
     /// How it is logged.
@@ -58,6 +60,7 @@ impl Default for Settings {
             max_concurrent_requests: NonZeroU32::MIN.saturating_add(1023),
             janus_rooms_shared: false,
             janus_silence: Seconds(0),
+            kept_days: 30,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
         }
@@ -121,6 +124,9 @@ pub struct Layer {
     /// How long a Janus client may be gone before Janus notices: its session_timeout, and a few seconds [default: 0]
     #[arg(long, env = "ROLLBOOK_JANUS_SILENCE", value_name = "SECONDS")]
     pub janus_silence: Option<Seconds>,
+    /// How many days engine deliveries are kept that could not be translated; 0 keeps them for ever [default: 30]
+    #[arg(long, env = "ROLLBOOK_KEPT_DAYS", value_name = "DAYS")]
+    pub kept_days: Option<u32>,
     /// What is logged, to stderr [default: info]
     #[arg(long, env = "ROLLBOOK_LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
@@ -188,6 +194,7 @@ impl Settings {
             max_concurrent_requests: layer.max_concurrent_requests.unwrap_or(self.max_concurrent_requests),
             janus_rooms_shared: layer.janus_rooms_shared.unwrap_or(self.janus_rooms_shared),
             janus_silence: layer.janus_silence.unwrap_or(self.janus_silence),
+            kept_days: layer.kept_days.unwrap_or(self.kept_days),
             log_level: layer.log_level.unwrap_or(self.log_level),
             log_format: layer.log_format.unwrap_or(self.log_format),
         }

@@ -31,6 +31,7 @@ fn the_printed_file_is_the_defaults_and_leaves_none_out() {
         max_concurrent_requests: NonZeroU32::MIN,
         janus_rooms_shared: true,
         janus_silence: Seconds(1),
+        kept_days: 1,
         log_level: LogLevel::Trace,
         log_format: LogFormat::Json,
     };
