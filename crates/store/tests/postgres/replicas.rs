@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// A primary and its replica, for all tests of this program.
 fn pair() -> &'static (Cluster, Cluster) {
@@ -166,6 +167,51 @@ async fn a_replica_that_goes_away_and_comes_back_is_used_again_until_it_is_promo
         assert_eq!(store.linked(&app(), LinkKind::Peer, peer(1, known + 1)).await.unwrap(), [session(1)]);
     }
     assert_eq!(store.replica_reads().by_replica(), replicated);
+}
+
+async fn caught_up(replica: &Cluster, primary: &Cluster) {
+    let sent: String = primary.client().await.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.unwrap().get(0);
+    let client = replica.client().await;
+    while !client.query_one("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", &[&sent]).await.unwrap().get::<_, bool>(0) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A standby takes over; the replica goes on with the primary that was, whose log is longer than that of the one that is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_of_a_primary_that_was_is_not_believed() {
+    let primary = Cluster::start("-c fsync=off");
+    let (standby, replica) = (primary.replica("-c fsync=off"), primary.replica("-c fsync=off"));
+    let plain = primary.schema().await;
+    let (of_standby, of_primary) = (format!("localhost:{}", standby.port()), format!("localhost:{}", primary.port()));
+    let address = plain.replace(&of_primary, &format!("{of_standby},{of_primary}"));
+    let counterpart = replica.counterpart(&primary, &plain);
+    let store = PostgresStore::connect_with_replica(&address, Some(&counterpart), options()).await.unwrap();
+    for known in 0..5 {
+        assert!(add(&store, 1, known).await);
+    }
+    until_the_replica_answers(&store, 2).await;
+    caught_up(&standby, &primary).await;
+
+    primary.control("stop");
+    standby.control("promote");
+    assert!(add(&store, 1, 5).await);
+    primary.control("start");
+    let was = primary.client().await;
+    was.execute("SELECT pg_logical_emit_message(false, 'longer', repeat('x', 100000)) FROM generate_series(1, 200)", &[]).await.unwrap();
+    caught_up(&replica, &primary).await;
+    let answered = store.replica_reads().by_replica();
+    let began = Instant::now();
+    for known in 6.. {
+        assert!(add(&store, 1, known).await);
+        assert_eq!(store.linked(&app(), LinkKind::Peer, peer(1, known + 1)).await.unwrap(), [session(1)]);
+        assert_eq!(head(&store, session(1)).await.unwrap(), known + 1);
+        // Longer than the replica rests once it was found unfit.
+        if began.elapsed() > Duration::from_secs(3) {
+            break;
+        }
+    }
+    assert_eq!(store.replica_reads().by_replica(), answered);
 }
 
 /// A server of another cluster, a schema of the same name in it, an address where nothing is: none makes an answer wrong.
