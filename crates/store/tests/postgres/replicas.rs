@@ -169,6 +169,21 @@ async fn a_replica_that_goes_away_and_comes_back_is_used_again_until_it_is_promo
     assert_eq!(store.replica_reads().by_replica(), replicated);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_role_must_see_how_far_the_replica_is() {
+    let (primary, replica) = pair();
+    let address = primary.schema().await;
+    let (_, schema) = address.rsplit_once("%3D").unwrap();
+    let client = primary.client().await;
+    client.batch_execute(&format!("CREATE ROLE plain LOGIN; GRANT ALL ON SCHEMA {schema} TO plain")).await.unwrap();
+    let store = connect(primary, replica, &address.replace("postgres@", "plain@")).await;
+    assert!(add(&store, 1, 0).await);
+    assert_eq!(head(&store, session(1)).await.unwrap(), 1);
+    assert_eq!(store.replica_reads().by_replica(), 0);
+    client.batch_execute("GRANT pg_read_all_stats TO plain").await.unwrap();
+    until_the_replica_answers(&store, 1).await;
+}
+
 async fn caught_up(replica: &Cluster, primary: &Cluster) {
     let sent: String = primary.client().await.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.unwrap().get(0);
     let client = replica.client().await;

@@ -97,7 +97,7 @@ async fn a_password_is_replaced_under_load_and_never_logged() {
     let connect = || PostgresStore::connect(&address, PostgresOptions::default());
     assert!(matches!(connect().await, Err(ConnectError::Passwords { .. })), "there is no file");
     for (line, why) in
-        [(format!("localhost:{port}:*:other:secret-0"), "no line fits"), (format!("*:*:*:*:wrong-secret-0"), "authentication failed")]
+        [(format!("localhost:{port}:*:other:secret-0"), "no line fits"), ("*:*:*:*:wrong-secret-0".to_owned(), "authentication failed")]
     {
         replace(&file, &line);
         let refused = connect().await.err().unwrap().to_string();
