@@ -2,7 +2,8 @@
 //! from time to time whether it can be again.
 
 use super::check::Check;
-use super::lease::{Connections, Lease};
+use super::failure::Failure;
+use super::lease::Connections;
 use super::replica::{Horizon, PATIENCE, Usable};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,8 +78,7 @@ impl Follower {
     /// Looks where the replica stands, and tells whoever that concerns. A replica that can't be asked has as long as one that is behind: it may
     /// be about to get the ledger, or to start.
     async fn look(&self, waiting: &mut Vec<Wait>) {
-        let look = |lease: Arc<Lease>| async move { Horizon::of_replica(&lease).await };
-        let why = match self.connections.once(PATIENCE, look).await {
+        let why = match self.standing().await {
             Ok(standing) => {
                 for wait in waiting.extract_if(.., |wait| standing.has_reached(wait.horizon)) {
                     self.usable.gain();
@@ -93,5 +93,16 @@ impl Follower {
         if waiting.extract_if(.., |wait| wait.deadline <= now).count() > 0 {
             self.usable.lose(&why);
         }
+    }
+
+    /// Has a connection beside those that readers share, so that it needs not wait for a long list.
+    async fn standing(&self) -> Result<Horizon, Failure> {
+        let look = async {
+            let lease = self.connections.lease().await?;
+            let standing = Horizon::of_replica(&lease).await?;
+            lease.done();
+            Ok(standing)
+        };
+        tokio::time::timeout(PATIENCE, look).await?
     }
 }
