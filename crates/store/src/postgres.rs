@@ -44,7 +44,7 @@ use identity::Identity;
 use lanes::Lanes;
 use lease::{Connections, Lease};
 use locks::Spaces;
-use replica::Replica;
+use replica::{Horizon, Replica};
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use std::ops::Range;
@@ -132,6 +132,10 @@ impl PostgresStore {
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
         schema::migrate(&mut client).await?;
         identity.learn(&client).await?;
+        if replica.is_some() {
+            // Each check will ask for it: a server that does not tell is better known of at the start.
+            client.query_one(&format!("SELECT {}, {}", Horizon::POSITION, Horizon::TIMELINE), &[]).await?;
+        }
         let spaces = Spaces::read(&client).await?;
         drop(client);
         let connections = Arc::new(Connections::new(pool, options.patience));
