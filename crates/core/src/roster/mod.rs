@@ -3,7 +3,6 @@
 mod consolidate;
 mod live;
 mod page;
-mod ranked;
 mod row;
 mod snapshot;
 mod summary;

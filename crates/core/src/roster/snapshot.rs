@@ -11,7 +11,7 @@
 //! heap      strings, details, the caller's tag
 //! ```
 
-use super::row::{Details, Length, Row};
+use super::row::{Details, Fields, Length, Row};
 use crate::fold::Validity;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
@@ -63,8 +63,8 @@ pub fn encode(mut rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
     let mut heap = Vec::new();
     let mut records = Vec::with_capacity(rows.len() * RECORD);
     for row in &rows {
-        record(row, heap.len() as u64, &mut records);
-        texts_and_details(row, &mut heap);
+        record(&row.fields(), heap.len() as u64, &mut records);
+        texts_and_details(&row.fields(), &row.details, &mut heap);
     }
     let tag_at = heap.len() as u64;
     heap.extend_from_slice(tag);
@@ -91,7 +91,7 @@ fn duration_key(length: Length) -> Result<i64, Reverse<Timestamp>> {
     }
 }
 
-fn record(row: &Row, heap_at: u64, out: &mut Vec<u8>) {
+fn record(row: &Fields<'_>, heap_at: u64, out: &mut Vec<u8>) {
     let length = match row.length {
         Length::Gone(length) => length,
         Length::In(since) => since.micros(),
@@ -106,16 +106,16 @@ fn record(row: &Row, heap_at: u64, out: &mut Vec<u8>) {
     out.resize(out.len().next_multiple_of(RECORD), 0);
 }
 
-fn texts_and_details(row: &Row, heap: &mut Vec<u8>) {
-    for text in [&row.user_id, &row.custom_participant_id, &row.display_name, &row.preset_name] {
-        let length = text.as_ref().map_or(NO_TEXT, |text| u32::try_from(text.len()).unwrap_or(0));
+fn texts_and_details(row: &Fields<'_>, details: &Details, heap: &mut Vec<u8>) {
+    for text in row.texts {
+        let length = text.map_or(NO_TEXT, |text| u32::try_from(text.len()).unwrap_or(0));
         heap.extend_from_slice(&length.to_le_bytes());
     }
-    for text in [&row.user_id, &row.custom_participant_id, &row.display_name, &row.preset_name].into_iter().flatten() {
+    for text in row.texts.into_iter().flatten() {
         heap.extend_from_slice(text.as_bytes());
     }
     // Plain data into memory: there is nothing to fail.
-    heap.extend(postcard::to_stdvec(&row.details).unwrap_or_default());
+    heap.extend(postcard::to_stdvec(details).unwrap_or_default());
 }
 
 impl<B: Default> Snapshot<B> {
