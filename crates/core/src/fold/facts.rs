@@ -2,10 +2,10 @@
 
 use super::heap::{Heap, Names};
 use super::record::{Next, Record, RecordIx, What};
+use super::table::Table;
 use crate::event::{Event, Place};
 use crate::id::{App, Parent, ParentId, Stream};
 use crate::time::{SECOND, Timestamp};
-use hashbrown::HashTable;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub struct Facts {
     pub(super) heap: Heap,
     pub(super) records: Vec<Record>,
     /// The events by source and id.
-    pub(super) known: HashTable<RecordIx>,
+    pub(super) known: Table,
     pub(super) hasher: RandomState,
     pub(super) sources: Names,
     /// Presets and their kinds of view.
@@ -48,11 +48,11 @@ pub struct Facts {
     /// The times that the events tell of their sessions.
     pub(crate) times: Times,
     pub(crate) peers: Vec<PeerFacts>,
-    pub(super) by_id: HashTable<PeerIx>,
+    pub(super) by_id: Table,
     /// In a meeting: the ids that its events and the entries of its rosters yield.
     pub(super) derived: HashMap<Uuid, RecordIx>,
     pub(crate) slots: Vec<SlotFacts>,
-    pub(super) by_slot: HashTable<u32>,
+    pub(super) by_slot: Table,
     /// Peers and slots that are folded together, as the peers took the slots.
     pub(super) groups: Vec<GroupFacts>,
     /// The group of each peer that is in one.
@@ -178,17 +178,17 @@ impl Facts {
             stream,
             heap: Heap::default(),
             records: Vec::new(),
-            known: HashTable::new(),
+            known: Table::default(),
             hasher: RandomState::new(),
             sources: Names::default(),
             presets: Names::default(),
             places: Vec::new(),
             times: Times::default(),
             peers: Vec::new(),
-            by_id: HashTable::new(),
+            by_id: Table::default(),
             derived: HashMap::new(),
             slots: Vec::new(),
-            by_slot: HashTable::new(),
+            by_slot: Table::default(),
             groups: Vec::new(),
             bound: BTreeMap::new(),
             strays: HashMap::new(),
@@ -226,8 +226,8 @@ impl Facts {
 
     /// The event of a source and an id.
     pub(super) fn event(&self, source: u32, id: &str) -> Option<RecordIx> {
-        let same = |known: &RecordIx| self.source(*known) == source && self.id(*known) == id.as_bytes();
-        self.known.find(self.hasher.hash_one((source, id.as_bytes())), same).copied()
+        let same = |known| self.source(known) == source && self.id(known) == id.as_bytes();
+        self.known.find(self.hasher.hash_one((source, id.as_bytes())), same)
     }
 
     /// The sources that reported here: their life-cycles belong to the evidence.
@@ -258,7 +258,7 @@ impl Facts {
     /// The peer of this id.
     #[must_use]
     pub fn peer(&self, id: Uuid) -> Option<PeerIx> {
-        self.by_id.find(self.hasher.hash_one(id), |ix| self.peers[*ix as usize].id == id).copied()
+        self.by_id.find(self.hasher.hash_one(id), |ix| self.peers[ix as usize].id == id)
     }
 
     /// The event of a meeting that yields an id, or the entry of a roster.

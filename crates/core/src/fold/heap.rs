@@ -1,6 +1,6 @@
 //! Texts and numbers that the events of a stream tell, one after the other in one piece of memory.
 
-use hashbrown::HashTable;
+use super::table::Table;
 use std::hash::{BuildHasher, RandomState};
 
 /// What is written stays where it is, and is found by its place.
@@ -63,19 +63,6 @@ pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     }
 }
 
-/// Adds a number to a table that is as large as it may be: then a larger one is made from all numbers in their order, as what they stand
-/// for lies in memory. In the table's order each would be far from the one before.
-pub(super) fn insert_into(table: &mut HashTable<u32>, new: u32, all: impl Iterator<Item = u32>, hash: impl Fn(u32) -> u64) {
-    if table.len() == table.capacity() {
-        let mut larger = HashTable::with_capacity(table.len() + 1);
-        for number in all.filter(|number| *number != new) {
-            larger.insert_unique(hash(number), number, |number| hash(*number));
-        }
-        *table = larger;
-    }
-    table.insert_unique(hash(new), new, |number| hash(*number));
-}
-
 /// What was written, in the order in which it was. Past the end there are zeros and empty texts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
@@ -121,15 +108,15 @@ impl<'a> Reader<'a> {
 pub(crate) struct Names {
     /// Their places in the heap.
     places: Vec<u64>,
-    by_text: HashTable<u32>,
+    by_text: Table,
     hasher: RandomState,
 }
 
 impl Names {
     /// The number of a text that was told before.
     pub(super) fn find(&self, heap: &Heap, text: &str) -> Option<u32> {
-        let same = |ix: &u32| heap.at(self.places[*ix as usize]).raw_text() == text.as_bytes();
-        self.by_text.find(self.hasher.hash_one(text.as_bytes()), same).copied()
+        let same = |ix: u32| heap.at(self.places[ix as usize]).raw_text() == text.as_bytes();
+        self.by_text.find(self.hasher.hash_one(text.as_bytes()), same)
     }
 
     /// The number of a text.
@@ -141,8 +128,7 @@ impl Names {
         self.places.push(heap.end());
         heap.text(text);
         let Self { places, by_text, hasher } = self;
-        let hash = |ix: &u32| hasher.hash_one(heap.at(places[*ix as usize]).raw_text());
-        by_text.insert_unique(hasher.hash_one(text.as_bytes()), new, hash);
+        by_text.insert(new, |ix| hasher.hash_one(heap.at(places[ix as usize]).raw_text()));
         new
     }
 
@@ -158,7 +144,7 @@ impl Names {
 
     /// Bytes of memory beside the texts.
     pub(super) fn size(&self) -> usize {
-        self.places.capacity() * 8 + self.by_text.allocation_size()
+        self.places.capacity() * 8 + self.by_text.size()
     }
 }
 

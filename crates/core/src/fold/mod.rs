@@ -15,6 +15,7 @@ mod said;
 mod sitting;
 mod size;
 mod stay;
+mod table;
 mod taking;
 
 pub(crate) use brief::Stays;

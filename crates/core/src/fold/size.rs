@@ -61,8 +61,8 @@ impl Facts {
         let bound = self.bound.len() * in_tree(8);
         Size {
             records: records + peers + slots + bound,
-            ids: self.by_id.allocation_size() + self.derived.capacity() * (size_of::<(Uuid, u32)>() + 1) + self.strays.capacity() * 9,
-            known: self.known.allocation_size() + digests,
+            ids: self.by_id.size() + self.derived.capacity() * (size_of::<(Uuid, u32)>() + 1) + self.strays.capacity() * 9,
+            known: self.known.size() + digests,
             texts: self.heap.size().saturating_sub(digests)
                 + self.sources.size()
                 + self.presets.size()

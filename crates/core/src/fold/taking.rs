@@ -1,7 +1,7 @@
 //! How facts grow: an event is recorded where the fold will look for it, and what it may change is noted.
 
 use super::facts::{Changes, Facts, GroupFacts, Life, PeerFacts, PeerIx, PlaceFacts, RosterFact, SlotFacts};
-use super::heap::{insert_into, make_room};
+use super::heap::make_room;
 use super::record::{Next, Record, RecordIx, What};
 use super::said::Numbers;
 use crate::event::{Body, Content, Event, Leave, Leaver, PeerInfo, Roll};
@@ -29,7 +29,7 @@ impl Facts {
         let content = event.content();
         let head = self.record(event, source, content);
         let mut known = std::mem::take(&mut self.known);
-        insert_into(&mut known, head, self.events(), |event| self.hasher.hash_one((self.source(event), self.id(event))));
+        known.insert(head, |event| self.hasher.hash_one((self.source(event), self.id(event))));
         self.known = known;
         if self.stream.kind == StreamKind::Source {
             return;
@@ -300,17 +300,17 @@ impl Facts {
         make_room(&mut self.peers, 1);
         self.peers.push(PeerFacts { id, newest: Next::peer(new) });
         let (hasher, peers) = (&self.hasher, &self.peers);
-        insert_into(&mut self.by_id, new, 0..new, |ix| hasher.hash_one(peers[ix as usize].id));
+        self.by_id.insert(new, |ix| hasher.hash_one(peers[ix as usize].id));
         new
     }
 
     fn slot(&mut self, source: u32, slot: &str) -> u32 {
         let (heap, slots, hasher) = (&self.heap, &self.slots, &self.hasher);
-        let name = |ix: &u32| heap.at(slots[*ix as usize].name).raw_text();
+        let name = |ix: u32| heap.at(slots[ix as usize].name).raw_text();
         let hash = hasher.hash_one((source, slot.as_bytes()));
-        let same = |ix: &u32| slots[*ix as usize].source == source && name(ix) == slot.as_bytes();
+        let same = |ix| slots[ix as usize].source == source && name(ix) == slot.as_bytes();
         if let Some(known) = self.by_slot.find(hash, same) {
-            return *known;
+            return known;
         }
         let ix = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         let group = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
@@ -318,8 +318,8 @@ impl Facts {
         self.slots.push(SlotFacts { source, name: self.heap.end(), leaves: Vec::new(), group });
         self.heap.text(slot);
         let (heap, slots, hasher) = (&self.heap, &self.slots, &self.hasher);
-        let name = |ix: &u32| heap.at(slots[*ix as usize].name).raw_text();
-        self.by_slot.insert_unique(hash, ix, |ix| hasher.hash_one((slots[*ix as usize].source, name(ix))));
+        let name = |ix: u32| heap.at(slots[ix as usize].name).raw_text();
+        self.by_slot.insert(ix, |ix| hasher.hash_one((slots[ix as usize].source, name(ix))));
         ix
     }
 }
