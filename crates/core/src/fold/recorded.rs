@@ -87,6 +87,15 @@ impl Facts {
         })
     }
 
+    /// Looks at what will be read of some peers: so the waits for memory that is far away pass together, not one after the other.
+    pub(crate) fn look_ahead(&self, peers: &[PeerIx]) {
+        let newest = |peer: &PeerIx| self.newest_first(*peer).next().unwrap_or_default();
+        let records: Vec<RecordIx> = peers.iter().map(newest).collect();
+        let older: Vec<RecordIx> = records.iter().map(|record| self.older(*record).next().unwrap_or(*record)).collect();
+        let texts = records.iter().chain(&older).map(|record| self.text(*record).raw_text().len());
+        std::hint::black_box(texts.sum::<usize>());
+    }
+
     /// The peer of a record that is in a peer's chain.
     pub(crate) fn peer_of(&self, record: RecordIx) -> Option<PeerIx> {
         let mut next = self.records[record as usize].next;

@@ -141,21 +141,24 @@ impl LiveRoster {
 
     /// The rows of a range of the order by length: one binary search for where the two lists are cut, then a merge.
     fn by_length(&self, part: Part<'_>, start: usize, count: usize, now: Timestamp) -> Vec<PeerIx> {
-        let key = |peer| (part.length(peer).at(now), part.facts.peer_id(peer), peer);
+        // Most lengths differ: only where they don't, ids are looked up.
+        let before = |gone: PeerIx, present: PeerIx| {
+            let by_length = part.length(gone).at(now).cmp(&part.length(present).at(now));
+            by_length.then_with(|| part.facts.peer_id(gone).cmp(&part.facts.peer_id(present))).is_lt()
+        };
         let (mut low, mut high) = (start.saturating_sub(self.present.len()), start.min(self.gone.len()));
         while low < high {
             let middle = low + (high - low) / 2;
-            let gone = self.gone.get(middle).map(key);
-            let present = self.present.get(start - middle - 1).map(key);
-            if gone < present { low = middle + 1 } else { high = middle }
+            let both = self.gone.get(middle).zip(self.present.get(start - middle - 1));
+            if both.is_some_and(|(gone, present)| before(gone, present)) { low = middle + 1 } else { high = middle }
         }
-        let mut gone = self.gone.from(low).map(key).peekable();
-        let mut present = self.present.from(start - low).map(key).peekable();
+        let mut gone = self.gone.from(low).peekable();
+        let mut present = self.present.from(start - low).peekable();
         let next = || match (gone.peek(), present.peek()) {
-            (Some(g), Some(p)) if g < p => gone.next(),
+            (Some(g), Some(p)) if before(*g, *p) => gone.next(),
             (Some(_), None) => gone.next(),
             _ => present.next(),
         };
-        std::iter::from_fn(next).take(count).map(|(.., peer)| peer).collect()
+        std::iter::from_fn(next).take(count).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Rosters: the participants list of a session, in an order in which any page is a slice.
 
 mod consolidate;
+mod extract;
 mod live;
 mod page;
 mod row;
@@ -9,6 +10,7 @@ mod summary;
 mod telling;
 
 pub use consolidate::consolidate;
+pub use extract::Extract;
 pub use live::LiveRosters;
 pub use page::{Order, Page, Query, Search, Sort, fold_case};
 pub use row::{Details, Length, Part, PeerAct, PeerEvent, Row};

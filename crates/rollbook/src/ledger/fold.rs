@@ -4,7 +4,7 @@ use super::Inner;
 use rollbook_core::codec;
 use rollbook_core::fold::{Facts, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
-use rollbook_core::roster::{LiveRosters, Part, Query, Row, Summary, summaries};
+use rollbook_core::roster::{Extract, LiveRosters, Part, Query, Summary, summaries};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ impl State {
         let Some(Resolved::Sitting(sitting)) = self.reading.resolve(&self.facts, session) else { return None };
         let part = Part { facts: &self.facts, reading: &self.reading, sitting };
         let (total, offset, peers) = self.live.page(part, query, as_of.unwrap_or(now))?;
-        Some(LivePage { total, offset, rows: part.rows_of(&peers, query.details) })
+        Some(LivePage { total, offset, rows: part.extract(&peers, query.details) })
     }
 
     /// The sessions of the stream as a whole, and whether nothing but an event can change any of them.
@@ -156,7 +156,7 @@ impl State {
 pub(super) struct LivePage {
     pub(super) total: u32,
     pub(super) offset: u32,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Extract,
 }
 
 impl Inner {
