@@ -101,7 +101,10 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         let mut rows = Vec::with_capacity((to - from) as usize);
         match order.sort {
             Sort::JoinedAt => rows.extend(from..to),
-            Sort::Duration => self.by_length(from..to, now, &mut rows),
+            Sort::Duration => {
+                self.by_length(from..to, now, &mut rows);
+                self.look_ahead(&rows);
+            }
         }
         if order.descending {
             rows.reverse();

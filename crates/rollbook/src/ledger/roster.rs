@@ -2,11 +2,11 @@
 
 use super::basis::{Basis, Held};
 use super::fold::{Fold, LivePage};
-use super::{Inner, Ledger, PageAnswer, RosterAnswer, View};
+use super::{Inner, Ledger, PageAnswer, PageRows, RosterAnswer, View};
 use bytes::Bytes;
 use rollbook_core::fold::{Resolved, Validity};
 use rollbook_core::id::{App, Stream};
-use rollbook_core::roster::{Page, Part, Query, Row, Snapshot, consolidate, encode};
+use rollbook_core::roster::{Extract, Page, Part, Query, Row, Snapshot, consolidate, encode};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, StoreError};
 use std::sync::Arc;
@@ -85,20 +85,19 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(RosterAnswer { roster, now }) = inner.standing(app, session, View::Raw, as_of).await? {
-            let page = roster.find(peer).map(|place| Page { total: 1, offset: 0, rows: vec![place] });
-            return Ok(page.map(|page| PageAnswer { page, roster, now }));
+        if let Some(standing) = inner.standing(app, session, View::Raw, as_of).await? {
+            return Ok(standing.only(peer));
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
         let now = as_of.unwrap_or(found.now);
         let rows = found.fold.lock().at(found.now, as_of, |facts, reading| {
             let (Some(Resolved::Sitting(sitting)), Some(peer)) = (reading.resolve(facts, session), facts.peer(peer)) else {
-                return Vec::new();
+                return Extract::default();
             };
-            Part { facts, reading, sitting }.rows_of(&[peer], true)
+            Part { facts, reading, sitting }.extract(&[peer], true)
         });
         let page = LivePage { total: 1, offset: 0, rows };
-        Ok(Some(PageAnswer::of_live(page, now)).filter(|answer| !answer.page.rows.is_empty()))
+        Ok(Some(PageAnswer::of_live(page, now)).filter(|answer| !answer.is_empty()))
     }
 
     /// The roster of a session, at the store's time or at `as_of`; none where the app knows no such session.
@@ -120,23 +119,29 @@ impl Ledger {
 impl RosterAnswer {
     /// A page of the roster. A search looks at every row: of a large roster it is done where it holds up nobody.
     async fn page(self, query: &Query) -> Result<PageAnswer, StoreError> {
-        let Self { roster, now } = self;
-        if query.search.is_none() || roster.len() < SEARCHED_AT_ONCE {
-            return Ok(PageAnswer { page: roster.page(query, now), roster, now });
+        if query.search.is_none() || self.roster.len() < SEARCHED_AT_ONCE {
+            return Ok(self.page_at_once(query));
         }
         let query = query.clone();
-        let searched = tokio::task::spawn_blocking(move || PageAnswer { page: roster.page(&query, now), roster, now }).await;
+        let searched = tokio::task::spawn_blocking(move || self.page_at_once(&query)).await;
         searched.map_err(|e| StoreError::Damaged(format!("roster not searched: {e}")))
+    }
+
+    fn page_at_once(self, query: &Query) -> PageAnswer {
+        let Page { total, offset, rows } = self.roster.page(query, self.now);
+        PageAnswer { total, offset, now: self.now, rows: PageRows::Of(self.roster, rows) }
+    }
+
+    /// The row of one peer.
+    fn only(self, peer: Uuid) -> Option<PageAnswer> {
+        let place = self.roster.find(peer)?;
+        Some(PageAnswer { total: 1, offset: 0, now: self.now, rows: PageRows::Of(self.roster, vec![place]) })
     }
 }
 
 impl PageAnswer {
-    /// The rows of a page as a roster of their own; peers of one session have one row each.
     fn of_live(page: LivePage, now: Timestamp) -> Self {
-        let ids: Vec<Uuid> = page.rows.iter().map(|row| row.id).collect();
-        let roster = Snapshot::new(Bytes::from(encode(page.rows, Validity::default(), &[]))).unwrap_or_else(|_| Snapshot::empty());
-        let rows = ids.into_iter().filter_map(|id| roster.find(id)).collect();
-        Self { page: Page { total: page.total, offset: page.offset, rows }, roster: Arc::new(roster), now }
+        Self { total: page.total, offset: page.offset, now, rows: PageRows::Extract(page.rows) }
     }
 }
 
