@@ -92,10 +92,10 @@ def ask(connections, node, method, path, body=None):
 
 class Load:
     """Writers and readers, from `with` to its end. Each request takes any node that lives; or, where they `keep` to theirs, each writer
-    and reader goes to one node only, so that those of a slow node leave the others alone."""
+    and reader goes to one node only, so that those of a slow node leave the others alone. Peers of another `prefix` are others."""
 
-    def __init__(self, nodes, writers=6, readers=2, pause=0.01, keep=False):
-        self.nodes, self.pause, self.keep = list(nodes), pause, keep
+    def __init__(self, nodes, writers=6, readers=2, pause=0.01, keep=False, prefix=""):
+        self.nodes, self.pause, self.keep, self.prefix = list(nodes), pause, keep, prefix
         self.tries, self.sent, self.acknowledged = [], {}, {}
         self.acked_at = []  # (when, node) of every event that was acknowledged for the first time
         self.joined = collections.Counter()  # acknowledged peers of each session
@@ -120,6 +120,11 @@ class Load:
             if thread.ident:
                 thread.join(ANSWER_WITHIN + 10)
         self.ended = time.monotonic()
+
+    def adds(self, other):
+        """What another load sent to the same ledger counts here as well."""
+        self.sent.update(other.sent)
+        self.acknowledged.update(other.acknowledged)
 
     def acks(self, more, within=60, by=None):
         """Waits until so many more events are acknowledged (by one node)."""
@@ -156,7 +161,7 @@ class Load:
 
     def _write(self, number, connections):
         for n in range(10**9):
-            session, peer, at = SESSIONS[(number + n) % len(SESSIONS)], f"{number}-{n}", BEGAN + timedelta(seconds=n, milliseconds=number)
+            session, peer, at = SESSIONS[(number + n) % len(SESSIONS)], f"{self.prefix}{number}-{n}", BEGAN + timedelta(seconds=n, milliseconds=number)
             joined = self._report(connections, number, "joined", session, peer, at)
             if joined and n % 3 == 0:
                 self._report(connections, number, "left", session, peer, at + timedelta(hours=1))
