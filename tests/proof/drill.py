@@ -135,6 +135,10 @@ class Load:
                 last = [(t.node.name, t.outcome) for t in self.tries[-8:]]
                 raise AssertionError(f"not {more} acknowledgements within {within} s; the last answers: {last}")
 
+    def until(self, seen, within=60):
+        """Goes on until it has seen something."""
+        harness.wait_until(lambda: bool(seen()), True, within)
+
     def run(self, seconds):
         """Goes on for a while: how long a fault lasts is the drill's to say."""
         time.sleep(seconds)
