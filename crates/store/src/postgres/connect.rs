@@ -1,12 +1,15 @@
 //! From an address to connections: what the address says, how TLS is verified, and what every session is set to.
 
 use super::failure::describe;
+use super::replicated::drive;
 use super::tls;
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Connect, Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
-use tokio_postgres::Config;
+use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Client, Config, Error};
 
 /// Why a database can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +48,8 @@ impl ConnectError {
     }
 }
 
-impl From<tokio_postgres::Error> for ConnectError {
-    fn from(error: tokio_postgres::Error) -> Self {
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
         Self::Database(describe(&error))
     }
 }
@@ -70,7 +73,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// The pool of at most `most` connections. It opens them when they are needed, and forgets those that broke.
 pub(super) fn pool(url: &str, most: usize) -> Result<Pool, ConnectError> {
     let (config, tls) = read(url)?;
-    let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    let manager = Manager::from_connect(config, Dialer(tls), ManagerConfig { recycling_method: RecyclingMethod::Fast });
     let settings = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move { client.batch_execute(SESSION).await.map_err(deadpool_postgres::HookError::Backend) })
     });
@@ -81,6 +84,19 @@ pub(super) fn pool(url: &str, most: usize) -> Result<Pool, ConnectError> {
         .recycle_timeout(Some(SILENCE))
         .post_create(settings);
     pool.build().map_err(|error| ConnectError::Database(error.to_string()))
+}
+
+/// Makes connections.
+struct Dialer(tls::Connector);
+
+impl Connect for Dialer {
+    fn connect(&self, config: &Config) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
+        let (config, tls) = (config.clone(), self.0.clone());
+        Box::pin(async move {
+            let (client, connection) = config.connect(tls).await?;
+            Ok((client, tokio::spawn(drive(connection))))
+        })
+    }
 }
 
 fn read(url: &str) -> Result<(Config, tls::Connector), ConnectError> {
