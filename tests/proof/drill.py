@@ -21,6 +21,7 @@ import database
 import harness
 
 ACCOUNT, APP = "acme", "drill"
+EVENTS = f"/v1/accounts/{ACCOUNT}/apps/{APP}/events"
 SESSIONS = [str(uuid.UUID(int=0xD417 << 112 | 4 << 76 | 8 << 60 | n)) for n in range(4)]
 BEGAN = datetime(2026, 1, 31, 9, tzinfo=timezone.utc)
 AS_OF = "2026-02-01T08:00:00Z"  # lists at one `now` can be compared byte for byte
@@ -66,6 +67,13 @@ def share_token(first, *others):
         node.permit = first.permit
         if file.exists():
             shutil.copy(file, node.data)
+
+
+def event(what, session, peer, at):
+    """A join or a leave, as JSON."""
+    data = {"session": {"id": session}, "peer": {"key": peer, "custom_participant_id": peer}}
+    head = {"specversion": "1.0", "type": f"rollbook.peer.{what}", "source": "drill", "id": f"{what} {peer}", "time": at.isoformat()}
+    return json.dumps({**head, "data": data})
 
 
 Try = collections.namedtuple("Try", "kind node sent answered outcome retry_after")
@@ -174,16 +182,12 @@ class Load:
 
     def _report(self, connections, number, what, session, peer, at):
         """One event, until it is acknowledged or this writer lets it be."""
-        event = {
-            "specversion": "1.0", "type": f"rollbook.peer.{what}", "source": "drill", "id": f"{what} {peer}", "time": at.isoformat(),
-            "data": {"session": {"id": session}, "peer": {"key": peer, "custom_participant_id": peer}},
-        }  # fmt: skip
-        key, body = (what, session, peer), json.dumps(event)
+        key, body = (what, session, peer), event(what, session, peer, at)
         self.sent[key] = self.sent.get(key, 0) + 1
         repeats = number % 2 == 0
         while True:
             node, sent = self._node(number), time.monotonic()
-            outcome, answer = ask(connections, node, "POST", f"/v1/accounts/{ACCOUNT}/apps/{APP}/events", body)
+            outcome, answer = ask(connections, node, "POST", EVENTS, body)
             self._note("write", node, sent, outcome, answer)
             if outcome == 200:
                 self._acknowledge(key, node, answer.body["data"]["accepted"])

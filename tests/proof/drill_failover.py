@@ -61,6 +61,22 @@ class Failover(Pair):
 
 
 class WaitsCutShort(Pair):
+    def test_the_old_primary_comes_back(self):
+        """The trap: nobody told it. It acknowledges nothing, as its standby is gone; but it knows nothing of what came since."""
+        primary, standby, nodes = self.pair(**ACKNOWLEDGED_BY_BOTH)
+        with drill.Load(nodes) as load:
+            load.acks(100)
+            primary.kill()
+            standby.promote()
+            load.acks(100)
+        drill.report("failover, before the old primary comes back", load, nodes)
+        primary.start()
+        fooled = self.fresh(primary, standby)
+        lost, _ = drill.compare(load, [fooled])
+        self.assertTrue(lost, "it lists what came after the failover")
+        refused = drill.ask({}, fooled, "POST", drill.EVENTS, drill.event("joined", drill.SESSIONS[0], "late", drill.BEGAN))
+        self.assertEqual(refused[0], 503)
+
     def cut_short(self, how):
         """Someone ends the wait of commits for the standby, which then are visible, and not on the standby. None may be acknowledged."""
         primary, standby, nodes = self.pair(**ACKNOWLEDGED_BY_BOTH)
