@@ -45,9 +45,16 @@ def binary():
 
 
 class Server:
-    """One rollbook on a folder of its own. `with Server() as server:` starts and stops it."""
+    """One rollbook on a folder of its own. `with Server() as server:` starts and stops it.
 
-    def __init__(self):
+    `store` is the address of a database in place of the folder; `host` is where it listens; `within` goes before the command.
+    """
+
+    def __init__(self, store=None, host="127.0.0.1", within=()):
+        self.host, self.within = host, list(within)
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ROLLBOOK_")}
+        if store:
+            self.environment["ROLLBOOK_STORE"] = store
         self.data = tempfile.mkdtemp(prefix="rollbook-proof-")
         self.log = pathlib.Path(self.data + ".log")
         self.process = None
@@ -71,10 +78,12 @@ class Server:
 
     def start(self):
         """Starts it, and returns once it says that it is ready. A second start takes the same port."""
-        listen = self.url.removeprefix("http://") if self.url else "127.0.0.1:0"
-        command = [binary(), "serve", "--listen", listen, "--data", self.data, "--metrics-listen", "127.0.0.1:0"]
+        listen = self.url.removeprefix("http://") if self.url else f"{self.host}:0"
+        command = [*self.within, binary(), "serve", "--listen", listen, "--data", self.data, "--metrics-listen", "127.0.0.1:0"]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment
+            )
         lines = queue.Queue()
         threading.Thread(target=self._read_stdout, args=(self.process.stdout, lines), daemon=True).start()
         deadline = time.monotonic() + READY_WITHIN
@@ -126,7 +135,9 @@ class Server:
         command = [binary(), "token", "create", "--account", account, "--permission", permission, "--data", self.data]
         if app:
             command += ["--app", app]
-        made = subprocess.run(command, capture_output=True, text=True, timeout=READY_WITHIN, stdin=subprocess.DEVNULL)
+        made = subprocess.run(
+            command, capture_output=True, text=True, timeout=READY_WITHIN, stdin=subprocess.DEVNULL, env=self.environment
+        )
         if made.returncode != 0 or len(made.stdout.split()) != 1:
             raise AssertionError(f"token create answered {made.returncode}: {made.stdout!r} {made.stderr!r}")
         return made.stdout.strip()

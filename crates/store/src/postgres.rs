@@ -19,6 +19,7 @@ mod marks;
 mod passwords;
 mod read;
 mod replica;
+mod replicated;
 mod schema;
 mod sessions;
 mod settle;
@@ -53,7 +54,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
-use waiting::Append;
+use waiting::{Append, Stored, is_safe};
 use writer::Job;
 
 /// How a node uses its database.
@@ -196,7 +197,14 @@ impl Store for PostgresStore {
         if let Err(append) = self.lanes.offer(append) {
             self.jobs.send(Job::Append(append)).await.map_err(|_| stopped())?;
         }
-        answer.await.map_err(|_| stopped())?
+        let Stored::Seen(app, commit) = answer.await.map_err(|_| stopped())?? else { return Ok(()) };
+        let commit = Arc::new(commit);
+        let work = move |lease: Arc<Lease>, app: App| {
+            let commit = Arc::clone(&commit);
+            async move { is_safe(&lease, &app, &commit).await }
+        };
+        // Where it is gone again, its writer has to judge again.
+        if self.run(&app, work).await? { Ok(()) } else { Err(AppendError::Conflict) }
     }
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {

@@ -122,6 +122,10 @@ impl Inner {
             commit.entries.push(Entry { stream: *stream, expected: pending.expected, batch, earliest, links });
         }
         if commit.entries.is_empty() {
+            if results.iter().any(|result| matches!(result, Ok(receipt) if receipt.duplicates > 0)) {
+                // What was seen may not be as safe yet as what is acknowledged has to be; once a later commit is, it is.
+                self.store.ready().await?;
+            }
             return Ok(results);
         }
         self.store.append(app, commit.clone()).await?;

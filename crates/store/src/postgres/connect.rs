@@ -74,14 +74,14 @@ impl From<tokio_postgres::Error> for ConnectError {
 /// Plans are made once for all values, and for a table that will grow: one made while the journal is empty would read all of it for ever.
 /// Nothing is acknowledged before it is on disk, whatever the server's own setting; a stricter one is kept. No statement has a time limit of
 /// the server's: where a commit waits for a standby, the limit would end the wait and call it committed. The locks of a node that was cut off
-/// amid a transaction are free soon.
+/// amid a transaction are free before others lose patience.
 const SESSION: &str = "
     SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off;
     SET enable_bitmapscan = off;
     SET jit = off;
     SET default_transaction_isolation = 'read committed';
-    SET idle_in_transaction_session_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '3s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// Which of an address's servers will do.

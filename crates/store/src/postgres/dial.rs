@@ -3,6 +3,7 @@
 use super::address::Files;
 use super::connect::ConnectError;
 use super::passwords;
+use super::replicated::drive;
 use super::tls::{self, Connector};
 use deadpool_postgres::Connect;
 use std::pin::Pin;
@@ -60,12 +61,7 @@ impl Connect for Dialer {
         Box::pin(async {
             let (config, tls) = self.refresh();
             let (client, connection) = config.connect(tls).await?;
-            let task = tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::warn!(%error, "a connection to the database broke");
-                }
-            });
-            Ok((client, task))
+            Ok((client, tokio::spawn(drive(connection))))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::lease::Lease;
+use super::replicated::confirm;
 use super::values::{CLOCK, kind, limit, stream, streams, time};
 use crate::contract::{Kept, LinkKind};
 use crate::digest::digest;
@@ -37,7 +38,9 @@ pub(super) async fn keep(lease: &Lease, app: &App, engine: &str, body: &[u8]) ->
     );
     let digest = digest(engine, body);
     let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [&app.account(), &app.app(), &&digest[..], &engine.as_bytes(), &body];
-    lease.execute(&lease.prepare_cached(&sql).await?, &params).await?;
+    if lease.execute(&lease.prepare_cached(&sql).await?, &params).await? == 0 {
+        confirm(lease).await?;
+    }
     Ok(())
 }
 

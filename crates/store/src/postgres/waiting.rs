@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, stopped, undecided};
 use super::lease::Lease;
+use super::replicated::confirm;
 use super::values::Keys;
 use crate::contract::{AppendError, Commit};
 use rollbook_core::id::{App, Stream};
@@ -17,11 +18,19 @@ pub(super) struct Append {
     pub(super) deadline: Instant,
     /// Whether a transaction with it may be committed without our knowing.
     pub(super) doubtful: bool,
-    reply: oneshot::Sender<Result<(), AppendError>>,
+    reply: oneshot::Sender<Result<Stored, AppendError>>,
+}
+
+/// How an append is known to be stored.
+pub(super) enum Stored {
+    /// It was committed.
+    Committed,
+    /// It was read back, and the answer to its commit never came.
+    Seen(App, Commit),
 }
 
 impl Append {
-    pub(super) fn new(app: App, commit: Commit, deadline: Instant) -> (Self, oneshot::Receiver<Result<(), AppendError>>) {
+    pub(super) fn new(app: App, commit: Commit, deadline: Instant) -> (Self, oneshot::Receiver<Result<Stored, AppendError>>) {
         let (reply, answer) = oneshot::channel();
         (Self { app, commit, deadline, doubtful: false, reply }, answer)
     }
@@ -41,7 +50,11 @@ impl Append {
 
     /// Tells the caller. Nobody listens where its future was dropped.
     pub(super) fn answer(self, result: Result<(), AppendError>) {
-        let _ = self.reply.send(result);
+        let _ = self.reply.send(result.map(|()| Stored::Committed));
+    }
+
+    fn seen(self) {
+        let _ = self.reply.send(Ok(Stored::Seen(self.app, self.commit)));
     }
 
     pub(super) fn stop(self) {
@@ -56,18 +69,18 @@ impl Append {
 /// A stream of an app.
 pub(super) type Place = (App, Stream);
 
-/// Takes out and acknowledges those in doubt that turn out to be stored.
+/// Takes out those in doubt that turn out to be stored.
 pub(super) async fn resolve(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
     if !appends.iter().any(|append| append.doubtful) {
         return Ok(());
     }
-    let stored = stored(lease, appends).await?;
+    let stored = stored(lease, appends.iter().map(|append| (&append.app, &append.commit))).await?;
     let (mut n, mut open) = (0, Vec::new());
     for append in appends.drain(..) {
         let count = append.commit.entries.len();
         // All entries of a commit stand or none; a place that another took has another batch.
         if append.doubtful && (n..n + count).all(|entry| stored.contains(&entry)) {
-            append.answer(Ok(()));
+            append.seen();
         } else {
             open.push(append);
         }
@@ -77,13 +90,23 @@ pub(super) async fn resolve(lease: &Lease, appends: &mut Vec<Append>) -> Result<
     Ok(())
 }
 
-/// Which entries, counted over all appends, stand in the journal byte for byte.
-async fn stored(lease: &Lease, appends: &[Append]) -> Result<HashSet<usize>, Failure> {
+/// Whether a commit stands whole, and is as safe as if its answer had come.
+pub(super) async fn is_safe(lease: &Lease, app: &App, commit: &Commit) -> Result<bool, Failure> {
+    // It may be another server than the one where it was seen.
+    let stands = stored(lease, std::iter::once((app, commit))).await?.len() == commit.entries.len();
+    if stands {
+        confirm(lease).await?;
+    }
+    Ok(stands)
+}
+
+/// Which entries, counted over all commits, stand in the journal byte for byte.
+async fn stored<'a>(lease: &Lease, commits: impl Iterator<Item = (&'a App, &'a Commit)>) -> Result<HashSet<usize>, Failure> {
     let mut keys = Keys::default();
     let (mut seqs, mut batches) = (Vec::new(), Vec::new());
-    for append in appends {
-        for entry in &append.commit.entries {
-            keys.push(&append.app, entry.stream);
+    for (app, commit) in commits {
+        for entry in &commit.entries {
+            keys.push(app, entry.stream);
             seqs.push(entry.expected.checked_add(1).and_then(|seq| i64::try_from(seq).ok()));
             batches.push(&entry.batch[..]);
         }

@@ -1,6 +1,6 @@
 //! The task that commits. It takes all appends that wait and puts them into one transaction.
 
-use super::failure::{Failure, Patience, again, stopped};
+use super::failure::{Failure, Patience, again};
 use super::lanes::Lanes;
 use super::lease::Connections;
 use super::locks::Spaces;
@@ -111,7 +111,7 @@ impl Writer {
 
     /// Tries until every job of the group is answered or on its way elsewhere.
     async fn commit(&self, mut group: Group) {
-        let mut text = stopped().to_string();
+        let mut text = String::from("the database does not answer");
         let mut pause = None;
         while let Some(deadline) = group.expire(&text) {
             let patience = pause.get_or_insert_with(|| Patience::until(deadline));

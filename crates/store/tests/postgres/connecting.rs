@@ -69,3 +69,15 @@ async fn a_certificate_is_verified() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
+    let bare = Cluster::start("-c fsync=off -c ssl=off");
+    let plain = bare.url();
+    connect(plain).await.unwrap();
+    let trusted = format!("sslrootcert={}", bare.authority().unwrap().display());
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let refused = connect(&plain.replace("sslmode=disable", &format!("sslmode={mode}&{trusted}"))).await.err();
+        assert!(refused.as_ref().is_some_and(|error| error.to_string().contains("TLS")), "{mode}: {refused:?}");
+    }
+}
