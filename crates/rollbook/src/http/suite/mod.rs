@@ -66,13 +66,12 @@ struct Answer {
 }
 
 impl Api {
-    fn new() -> Self {
-        Self::with(Limits::default())
+    async fn new() -> Self {
+        Self::with(Limits::default()).await
     }
 
-    fn with(limits: Limits) -> Self {
-        let now = Timestamp::parse_rfc3339(NOW).unwrap();
-        let Subject { store, alive, .. } = store(Arc::new(move || now));
+    async fn with(limits: Limits) -> Self {
+        let Subject { store, alive, .. } = store(Timestamp::parse_rfc3339(NOW).unwrap()).await;
         let (store, faults) = FaultyStore::new(store);
         let ledger = Ledger::new(Arc::new(store), Options { segments: None, memory: 1 << 20 });
         let metrics = Metrics::default();
@@ -147,7 +146,7 @@ fn peer(kind: &str, id: u32, time: &str, peer: &str, more: &str) -> String {
 
 /// Ana came and went twice; Ben is in.
 async fn with_a_lesson() -> Api {
-    let api = Api::new();
+    let api = Api::new().await;
     let ana = r#","user_id":"u-ana","custom_participant_id":"c-1","display_name":"Ana \"A\"","preset_name":"host","preset_view_type":"GROUP_CALL""#;
     api.report(&[
         peer("joined", 1, "09:30:00", ANA, ana),
