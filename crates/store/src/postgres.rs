@@ -15,12 +15,14 @@ mod schema;
 mod sessions;
 mod settle;
 mod tls;
+mod tokens;
 mod transaction;
 mod values;
 mod waiting;
 mod writer;
 
 pub use connect::ConnectError;
+pub use tokens::{PostgresTokens, StoredToken, TokenSet};
 
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
@@ -89,6 +91,12 @@ impl PostgresStore {
         let (jobs, lanes) = writer::start(Arc::clone(&connections), spaces);
         let check = Check::start(Arc::clone(&connections), options.check_delay);
         Ok(Self { connections, spaces, jobs, lanes, check })
+    }
+
+    /// The ledger's tokens.
+    #[must_use]
+    pub fn tokens(&self) -> PostgresTokens {
+        PostgresTokens::new(Arc::clone(&self.connections))
     }
 
     /// Does `work`, which may be done twice, on a connection of its own.

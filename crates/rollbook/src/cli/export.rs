@@ -37,7 +37,7 @@ pub(super) fn run(args: ExportArgs) -> anyhow::Result<()> {
     // Opening makes what isn't there; a slip in the folder's name must not look like an app without events.
     anyhow::ensure!(settings.data.is_dir(), "there is no data folder {}", settings.data.display());
     let runtime = serve::runtime()?;
-    let store = runtime.block_on(serve::open_store(&settings))?;
+    let store = runtime.block_on(serve::open(&settings))?.store;
     let written = match &args.output {
         None => runtime.block_on(export::export(store.as_ref(), &app, &mut BufWriter::new(io::stdout().lock())))?,
         Some(path) => {

@@ -7,7 +7,7 @@ use clap::Args;
 
 /// Run the server
 ///
-/// It keeps everything in one data folder and prints one line on standard output once it answers. SIGTERM or Ctrl-C stop it: what is
+/// It keeps everything in one data folder, or the ledger and its tokens in a database that several servers share, and prints one line on standard output once it answers. SIGTERM or Ctrl-C stop it: what is
 /// under way is finished first, within ten seconds. Each setting can be a flag, a variable, or a line of a settings file; the flag wins
 /// over the variable, the variable over the file.
 #[derive(Args)]
@@ -38,13 +38,13 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let runtime = serve::runtime()?;
     runtime.block_on(async {
         // The folder first: where another server has it, that is what to say, not that its address is taken.
-        let ledger = serve::open_ledger(&settings).await?;
+        let opened = serve::open(&settings).await?;
         let listeners = Listeners::bind(&settings).await?;
         // Before anyone learns that we run: a signal that comes at once must be heard.
         let mut told = std::pin::pin!(serve::told_to_stop());
         let running = tokio::select! { biased;
             () = &mut told => return Ok(()),
-            running = async { serve::start(&settings, ledger, listeners) } => running?,
+            running = async { serve::start(&settings, &opened, listeners) } => running?,
         };
         output::line(&format!("rollbook listening on http://{}", running.address))?;
         told.await;

@@ -1,9 +1,6 @@
 //! The whole suite, once on every store that a server may have.
 #![allow(clippy::duplicate_mod, reason = "one suite, compiled for each store")]
 
-#[path = "../../../store/tests/cluster/mod.rs"]
-mod cluster;
-
 use rollbook_core::time::Timestamp;
 use rollbook_store::suite::Subject;
 use rollbook_store::{MemoryStore, SqliteStore};
@@ -40,7 +37,7 @@ mod postgres {
     use super::{Arc, Subject, Timestamp};
 
     async fn store(now: Timestamp) -> Subject {
-        let (store, clock) = super::cluster::cluster().clocked_store(now).await;
+        let (store, clock) = crate::cluster::cluster().clocked_store(now).await;
         Subject { store: Arc::new(store), alive: Box::new(clock), own_time: false }
     }
 

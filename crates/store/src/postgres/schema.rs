@@ -6,7 +6,7 @@ use deadpool_postgres::ClientWrapper;
 
 /// Step `n` (from 1) leads to version `n`. A step that was released never changes, and leaves what nodes of the version before it read and
 /// write as they expect it: they go on while the nodes are replaced one by one.
-const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
+const STEPS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// The version that this binary writes.
 pub(super) const VERSION: usize = STEPS.len();

@@ -124,7 +124,8 @@ impl Cluster {
         (Self::open(&url).await, clock)
     }
 
-    async fn open(url: &str) -> PostgresStore {
+    /// The store at an address.
+    pub(crate) async fn open(url: &str) -> PostgresStore {
         PostgresStore::connect(url, PostgresOptions { connections: 10, ..PostgresOptions::default() }).await.unwrap()
     }
 }

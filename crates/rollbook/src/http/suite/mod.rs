@@ -6,9 +6,10 @@ mod refusals;
 mod writes;
 
 use super::store;
-use crate::http::{AppState, Limits, Metrics, TokenLookup, router};
+use crate::http::{AppState, Limits, Metrics, TokenLookup, TokensAway, router};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::{Grant, Permission};
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -34,19 +35,21 @@ const BEN: &str = "0d3b2a4e-0000-4000-8000-00000000000b";
 /// The token is its own permission, with whom it is for where that is not acme.
 struct Tokens;
 
+#[async_trait]
 impl TokenLookup for Tokens {
-    fn look_up(&self, token: &str) -> Option<Grant> {
+    async fn look_up(&self, token: &str) -> Result<Option<Grant>, TokensAway> {
         let grant =
             |account: &str, app: Option<&str>, permission| Some(Grant { account: account.into(), app: app.map(Into::into), permission });
-        match token {
+        Ok(match token {
             "admin" => grant("acme", None, Permission::RealtimeAdmin),
             "read" => grant("acme", Some("school"), Permission::Realtime),
             "ingest" => grant("acme", Some("school"), Permission::Ingest),
             "other-app" => grant("acme", Some("choir"), Permission::RealtimeAdmin),
             "other-account" => grant("evil", None, Permission::RealtimeAdmin),
             "panic" => panic!("with a secret"),
+            "away" => return Err(TokensAway),
             _ => None,
-        }
+        })
     }
 }
 

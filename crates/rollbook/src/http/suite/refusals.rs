@@ -121,6 +121,14 @@ async fn a_lost_store_is_a_503_that_says_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_that_nobody_can_tell_is_a_503() {
+    let api = Api::new().await;
+    let answer = api.get_as("away", &format!("{KIT}/sessions")).await;
+    assert_eq!(answer.failure(503), "not available at the moment: try again");
+    assert_eq!(answer.headers["retry-after"], "1");
+}
+
+#[tokio::test]
 async fn beyond_the_limit_is_a_503_at_once() {
     let api = Api::with(Limits { concurrent_requests: 0, ..Limits::default() }).await;
     let answer = api.get(&format!("{KIT}/sessions")).await;
