@@ -91,8 +91,9 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServeError> {
         StorePlace::Postgres(url) => {
             let store = PostgresStore::connect(url, PostgresOptions::default()).await?;
             let tokens = Arc::new(TokenTable::new(store.tokens()));
-            // Segments go by sequence numbers, and nothing ties those of a folder to a database elsewhere.
-            Opened { store: Arc::new(store), tokens, segments: None }
+            // The folder may have been another ledger's before.
+            let segments = segments.join(store.id().to_string());
+            Opened { store: Arc::new(store), tokens, segments: Some(segments) }
         }
     })
 }

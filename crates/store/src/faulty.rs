@@ -91,6 +91,10 @@ impl Store for FaultyStore {
         self.call(Method::Kept, self.inner.kept(app, limit)).await
     }
 
+    fn epoch(&self) -> u64 {
+        self.inner.epoch()
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         self.call(Method::Ready, self.inner.ready()).await
     }

@@ -5,6 +5,7 @@
 
 mod check;
 mod connect;
+mod epoch;
 mod failure;
 mod lanes;
 mod lease;
@@ -30,6 +31,7 @@ use crate::contract::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use check::Check;
+use epoch::Epoch;
 use failure::stopped;
 use lanes::Lanes;
 use lease::{Connections, Lease};
@@ -86,11 +88,18 @@ impl PostgresStore {
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
         schema::migrate(&mut client).await?;
         let spaces = Spaces::read(&client).await?;
+        let epoch = Epoch::begin(&client, deadpool_postgres::Object::metrics(&client).created).await?;
         drop(client);
-        let connections = Arc::new(Connections::new(pool, options.patience));
+        let connections = Arc::new(Connections::new(pool, options.patience, epoch));
         let (jobs, lanes) = writer::start(Arc::clone(&connections), spaces);
         let check = Check::start(Arc::clone(&connections), options.check_delay);
         Ok(Self { connections, spaces, jobs, lanes, check })
+    }
+
+    /// Which ledger this is: the same at every node, and of no other ledger.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.connections.epoch().ledger()
     }
 
     /// The ledger's tokens.
@@ -119,7 +128,7 @@ impl Store for PostgresStore {
         if commit.repeats_a_stream() {
             return Err(AppendError::Conflict);
         }
-        let (append, answer) = Append::new(app.clone(), commit, self.connections.deadline());
+        let (append, answer) = Append::new(app.clone(), commit, self.connections.deadline(), self.epoch());
         if let Err(append) = self.lanes.offer(append) {
             self.jobs.send(Job::Append(append)).await.map_err(|_| stopped())?;
         }
@@ -144,10 +153,10 @@ impl Store for PostgresStore {
 
     async fn settle(&self, app: &App, stream: Stream, vector: &Vector, records: &[SessionRecord]) -> Result<bool, StoreError> {
         let records = records.iter().map(|record| (record.id, SessionRecord { stream, ..record.clone() })).collect();
-        let (spaces, asked) = (self.spaces, Arc::new((vector.clone(), records)));
+        let (spaces, epoch, asked) = (self.spaces, self.epoch(), Arc::new((vector.clone(), records)));
         let work = move |lease: Arc<Lease>, app| {
             let asked = Arc::clone(&asked);
-            async move { settle::settle(&lease, spaces, &app, stream, &asked.0, &asked.1).await }
+            async move { Ok(lease.epoch() == epoch && settle::settle(&lease, spaces, &app, stream, &asked.0, &asked.1).await?) }
         };
         self.run(app, work).await
     }
@@ -172,6 +181,10 @@ impl Store for PostgresStore {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.run(app, move |lease, app| async move { read::kept(&lease, &app, limit).await }).await
+    }
+
+    fn epoch(&self) -> u64 {
+        self.connections.epoch().number()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -128,7 +128,7 @@ async fn wrong_tokens_share_a_look() {
     // Counts what is read: each look goes through this.
     let counting = format!(
         "ALTER TABLE {schema}.tokens_version RENAME TO versions; CREATE SEQUENCE {schema}.looks;
-         CREATE VIEW {schema}.tokens_version AS SELECT one, version FROM {schema}.versions WHERE nextval('{schema}.looks') > 0"
+         CREATE VIEW {schema}.tokens_version AS SELECT one, version FROM {schema}.versions WHERE nextval('{schema}.looks') > 0 OFFSET 0"
     );
     client.batch_execute(&counting).await.unwrap();
     let tokens = TokenTable::new(store.tokens());

@@ -1,5 +1,6 @@
 //! Connections for as long as they are needed.
 
+use super::epoch::Epoch;
 use super::failure::{Failure, Patience, stopped};
 use crate::contract::StoreError;
 use deadpool_postgres::{ClientWrapper, Object, Pool};
@@ -18,15 +19,21 @@ pub(super) struct Connections {
     pool: Pool,
     turns: Semaphore,
     patience: Duration,
+    epoch: Epoch,
 }
 
 impl Connections {
     /// The fewest connections that a pool must allow.
     pub(super) const FEWEST: usize = RESERVED + 2;
 
-    pub(super) fn new(pool: Pool, patience: Duration) -> Self {
+    pub(super) fn new(pool: Pool, patience: Duration, epoch: Epoch) -> Self {
         let turns = pool.status().max_size.saturating_sub(RESERVED).max(1);
-        Self { pool, turns: Semaphore::new(turns), patience }
+        Self { pool, turns: Semaphore::new(turns), patience, epoch }
+    }
+
+    /// The epochs of what is told.
+    pub(super) fn epoch(&self) -> &Epoch {
+        &self.epoch
     }
 
     /// When a call that begins now gives up.
@@ -35,7 +42,14 @@ impl Connections {
     }
 
     pub(super) async fn lease(&self) -> Result<Lease, Failure> {
-        Ok(Lease { object: Some(self.pool.get().await?), clean: AtomicBool::new(false) })
+        loop {
+            let mut lease = Lease { object: Some(self.pool.get().await?), clean: AtomicBool::new(false), epoch: 0 };
+            let metrics = lease.object.as_ref().map(|object| *Object::metrics(object)).unwrap_or_default();
+            if let Some(epoch) = self.epoch.of(&lease, &metrics).await? {
+                lease.epoch = epoch;
+                return Ok(lease);
+            }
+        }
     }
 
     /// Does `work`, which may be done twice, in a task of its own: it comes to its end whether or not anyone still waits for it.
@@ -73,9 +87,15 @@ impl Connections {
 pub(super) struct Lease {
     object: Option<Object>,
     clean: AtomicBool,
+    epoch: u64,
 }
 
 impl Lease {
+    /// The epoch of what is read and written here.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Says that no transaction is open and nothing is under way.
     pub(super) fn done(&self) {
         self.clean.store(true, Ordering::Relaxed);

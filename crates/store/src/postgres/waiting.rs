@@ -17,13 +17,15 @@ pub(super) struct Append {
     pub(super) deadline: Instant,
     /// Whether a transaction with it may be committed without our knowing.
     pub(super) doubtful: bool,
+    /// The epoch of what the writer knows.
+    epoch: u64,
     reply: oneshot::Sender<Result<(), AppendError>>,
 }
 
 impl Append {
-    pub(super) fn new(app: App, commit: Commit, deadline: Instant) -> (Self, oneshot::Receiver<Result<(), AppendError>>) {
+    pub(super) fn new(app: App, commit: Commit, deadline: Instant, epoch: u64) -> (Self, oneshot::Receiver<Result<(), AppendError>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { app, commit, deadline, doubtful: false, reply }, answer)
+        (Self { app, commit, deadline, doubtful: false, epoch, reply }, answer)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -56,11 +58,19 @@ impl Append {
 /// A stream of an app.
 pub(super) type Place = (App, Stream);
 
-/// Takes out and acknowledges those in doubt that turn out to be stored.
+/// Takes out and acknowledges those in doubt that turn out to be stored; of the others, turns away those of another epoch: their writer knows
+/// of batches that may be gone.
 pub(super) async fn resolve(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
-    if !appends.iter().any(|append| append.doubtful) {
-        return Ok(());
+    if appends.iter().any(|append| append.doubtful) {
+        acknowledge(lease, appends).await?;
     }
+    for old in appends.extract_if(.., |append| append.epoch != lease.epoch()) {
+        old.answer(Err(AppendError::Conflict));
+    }
+    Ok(())
+}
+
+async fn acknowledge(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
     let stored = stored(lease, appends).await?;
     let (mut n, mut open) = (0, Vec::new());
     for append in appends.drain(..) {

@@ -5,6 +5,7 @@
 mod cluster;
 mod connecting;
 mod doubting;
+mod epochs;
 mod killing;
 mod nodes;
 
