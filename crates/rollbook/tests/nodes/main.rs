@@ -1,11 +1,14 @@
-//! Two nodes on one PostgreSQL: what one has acknowledged, the other answers with, at once; and when one dies, the other goes on.
+//! Several nodes on one PostgreSQL: what one has acknowledged, the others answer with, at once; and when one dies, the others go on.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-#[path = "../../store/tests/cluster/mod.rs"]
+mod busy;
+mod clocks;
+#[path = "../../../store/tests/cluster/mod.rs"]
 mod cluster;
-#[path = "cli/program.rs"]
+#[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "another test runs more of the command")]
 mod program;
+mod segments;
 
 use cluster::cluster;
 use program::{Server, run};
