@@ -5,6 +5,9 @@
 
 pub mod cli;
 pub mod clock;
+#[cfg(test)]
+#[path = "../../store/tests/cluster/mod.rs"]
+mod cluster;
 pub mod config;
 pub mod connections;
 pub mod demo;

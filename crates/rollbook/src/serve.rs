@@ -8,7 +8,7 @@ use crate::connections;
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
 use crate::periodic;
-use crate::tokens::TokenFile;
+use crate::tokens::{KnownTokens, TokenFile, TokenStore, TokenTable};
 use axum::Router;
 use rollbook_ingest::janus::JanusOptions;
 use rollbook_store::postgres::{ConnectError, ReplicaReads};
@@ -63,6 +63,8 @@ pub fn runtime() -> Result<Runtime, ServeError> {
 pub struct Opened {
     /// Journal and catalog.
     pub store: Arc<dyn Store>,
+    /// Who may do what.
+    pub tokens: Arc<dyn TokenStore>,
     /// Where the rosters of ended sessions are kept; nowhere, where none.
     pub segments: Option<PathBuf>,
     /// How reads from a replica fare, where there is one.
@@ -86,6 +88,7 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServeError> {
     Ok(match &settings.store {
         StorePlace::Folder => Opened {
             store: Arc::new(SqliteStore::open(&settings.data, Arc::new(clock::now))?),
+            tokens: Arc::new(TokenFile::new(&settings.data)),
             segments: Some(segments),
             replica_reads: None,
         },
@@ -93,10 +96,23 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServeError> {
             let replica = settings.read_store.url();
             let store = PostgresStore::connect_with_replica(url, replica, PostgresOptions::default()).await?;
             let replica_reads = replica.is_some().then(|| store.replica_reads());
-            // Segments go by sequence numbers, and nothing ties those of a folder to a database elsewhere.
-            Opened { store: Arc::new(store), segments: None, replica_reads }
+            let tokens = Arc::new(TokenTable::new(store.tokens()));
+            // The folder may have been another ledger's before.
+            let segments = segments.join(store.id().to_string());
+            Opened { store: Arc::new(store), tokens, segments: Some(segments), replica_reads }
         }
     })
+}
+
+/// Opens the tokens alone: those of the data folder, beside whichever process works in it, or the database's.
+///
+/// # Errors
+/// Where the database can't be used.
+pub async fn open_tokens(settings: &Settings) -> Result<Arc<dyn TokenStore>, ServeError> {
+    match &settings.store {
+        StorePlace::Folder => Ok(Arc::new(TokenFile::new(&settings.data))),
+        StorePlace::Postgres(_) => Ok(open(settings).await?.tokens),
+    }
 }
 
 /// Where a server listens.
@@ -141,7 +157,7 @@ pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> io::
     connections::raise_file_limit();
     let (address, metrics_address) = (listeners.http.local_addr()?, listeners.metrics.local_addr()?);
     tracing::info!(%address, %metrics_address, data = %settings.data.display(), "listening");
-    let tokens = TokenFile::open(&settings.data, Arc::new(clock::now));
+    let tokens = KnownTokens::start(&*opened.tokens);
     let (api, metrics) = routers(settings, opened, tokens);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -175,7 +191,7 @@ impl Running {
     }
 }
 
-fn routers(settings: &Settings, opened: &Opened, tokens: TokenFile) -> (Router, Router) {
+fn routers(settings: &Settings, opened: &Opened, tokens: KnownTokens) -> (Router, Router) {
     let metrics = Metrics::default();
     if let Some(reads) = &opened.replica_reads {
         metrics.count_replica_reads(reads.clone());

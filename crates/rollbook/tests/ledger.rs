@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+#[path = "../../store/tests/cluster/mod.rs"]
+mod cluster;
 #[path = "../../core/tests/incremental/mod.rs"]
 mod incremental;
 #[path = "../../core/tests/reference/mod.rs"]
 mod reference;
 
+use cluster::{DatabaseClock, cluster};
 use incremental::{list, row, shown};
 use proptest::prelude::*;
 use reference::generate::{History, Scope, history};
@@ -25,22 +28,46 @@ use uuid::Uuid;
 struct Subject {
     store: Arc<dyn Store>,
     clock: Arc<AtomicI64>,
+    /// Where the store goes by a database's clock, that one too.
+    database: Option<DatabaseClock>,
     folder: tempfile::TempDir,
     ledger: Ledger,
     history: History,
     accepted: Vec<Event>,
 }
 
+#[derive(Clone, Copy)]
+enum Place {
+    Memory,
+    Folder,
+    Database,
+}
+
 impl Subject {
-    fn new(history: History, on_disk: bool) -> Self {
+    async fn new(history: History, place: Place) -> Self {
         let clock = Arc::new(AtomicI64::new(history.now.micros()));
         let of_store = Arc::clone(&clock);
         let read: Clock = Arc::new(move || Timestamp::from_micros(of_store.load(Ordering::SeqCst)));
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> =
-            if on_disk { Arc::new(SqliteStore::open(folder.path(), read).unwrap()) } else { Arc::new(MemoryStore::new(read)) };
+        let mut database = None;
+        let store: Arc<dyn Store> = match place {
+            Place::Memory => Arc::new(MemoryStore::new(read)),
+            Place::Folder => Arc::new(SqliteStore::open(folder.path(), read).unwrap()),
+            Place::Database => {
+                let (store, clock) = cluster().clocked_store(history.now).await;
+                database = Some(clock);
+                Arc::new(store)
+            }
+        };
         let ledger = Self::ledger(&store, &folder, 1 << 20);
-        Self { store, clock, folder, ledger, history, accepted: Vec::new() }
+        Self { store, clock, database, folder, ledger, history, accepted: Vec::new() }
+    }
+
+    async fn set_clock(&self, micros: i64) {
+        self.clock.store(micros, Ordering::SeqCst);
+        if let Some(database) = &self.database {
+            database.set(Timestamp::from_micros(micros)).await;
+        }
     }
 
     fn ledger(store: &Arc<dyn Store>, folder: &tempfile::TempDir, memory: u64) -> Ledger {
@@ -122,10 +149,10 @@ fn cuts() -> impl Strategy<Value = Cuts> {
 }
 
 /// Delivers a history in batches; between them the ledger is asked everything, restarted, and time goes on.
-fn tell(history: History, cuts: &Cuts, as_of: Option<i64>, on_disk: bool) {
+fn tell(history: History, cuts: &Cuts, as_of: Option<i64>, place: Place) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut subject = Subject::new(history, on_disk);
+        let mut subject = Subject::new(history, place).await;
         let events = subject.history.events.clone();
         let mut cuts: Vec<(usize, u8)> = cuts.iter().map(|(cut, what)| (cut.index(events.len() + 1), *what)).collect();
         cuts.push((events.len(), 0));
@@ -137,8 +164,8 @@ fn tell(history: History, cuts: &Cuts, as_of: Option<i64>, on_disk: bool) {
             subject.agrees(None).await;
             match what {
                 1 => subject.ledger = Subject::ledger(&subject.store, &subject.folder, 0),
-                2 => subject.clock.store(subject.history.after_everything().micros(), Ordering::SeqCst),
-                3 => drop(subject.clock.fetch_add(45_000_000, Ordering::SeqCst)),
+                2 => subject.set_clock(subject.history.after_everything().micros()).await,
+                3 => subject.set_clock(subject.clock.load(Ordering::SeqCst) + 45_000_000).await,
                 _ => {}
             }
         }
@@ -153,7 +180,7 @@ proptest! {
 
     #[test]
     fn in_memory(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
-        tell(history, &cuts, as_of, false);
+        tell(history, &cuts, as_of, Place::Memory);
     }
 }
 
@@ -162,6 +189,15 @@ proptest! {
 
     #[test]
     fn on_disk(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
-        tell(history, &cuts, as_of, true);
+        tell(history, &cuts, as_of, Place::Folder);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 100, cases: 15, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_a_database(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
+        tell(history, &cuts, as_of, Place::Database);
     }
 }

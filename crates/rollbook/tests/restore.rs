@@ -1,13 +1,18 @@
 //! A ledger that is put back from a backup, and goes on another way to the same sequence numbers, answers with its own events.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use rollbook::ledger::{Ledger, Options, View};
+#[path = "../../store/tests/cluster/mod.rs"]
+mod cluster;
+
+use cluster::Cluster;
+use rollbook::ledger::{Ledger, Options, Receipt, View};
 use rollbook_core::event::{Body, Event, PeerInfo, Place};
 use rollbook_core::id::{App, Home, Name};
 use rollbook_core::roster::Query;
 use rollbook_core::time::Timestamp;
 use rollbook_store::SqliteStore;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 fn open(folder: &Path) -> Ledger {
@@ -28,6 +33,10 @@ fn copy(from: &Path, to: &Path) {
 
 /// Someone came into the session; an hour later it was over.
 async fn came(ledger: &Ledger, app: &App, who: &str) {
+    assert_eq!(tell(ledger, app, who).await.duplicates, 0);
+}
+
+async fn tell(ledger: &Ledger, app: &App, who: &str) -> Receipt {
     let place = Arc::new(Place::new(Home::Session { session: Name::key("algebra"), meeting: None }));
     let event = |id: String, time: &str, body| {
         let time = Timestamp::parse_rfc3339(time).unwrap();
@@ -38,7 +47,7 @@ async fn came(ledger: &Ledger, app: &App, who: &str) {
         event(format!("join {who}"), "2026-01-31T09:00:00Z", joined),
         event(format!("end {who}"), "2026-01-31T10:00:00Z", Body::SessionEnded(place, None)),
     ];
-    ledger.ingest(app, events).await.unwrap();
+    ledger.ingest(app, events).await.unwrap()
 }
 
 async fn who_came(ledger: &Ledger, app: &App) -> Vec<uuid::Uuid> {
@@ -50,15 +59,17 @@ async fn who_came(ledger: &Ledger, app: &App) -> Vec<uuid::Uuid> {
     ids
 }
 
+fn ids(app: &App, names: &[&str]) -> Vec<uuid::Uuid> {
+    let session = app.session(&Name::key("algebra"));
+    let mut ids: Vec<_> = names.iter().map(|name| app.peer(session, &Name::key(*name))).collect();
+    ids.sort_unstable();
+    ids
+}
+
 #[tokio::test]
 async fn a_segment_of_another_history_is_not_served() {
     let app = App::new("acme", "school").unwrap();
-    let session = app.session(&Name::key("algebra"));
-    let ids = |names: &[&str]| {
-        let mut ids: Vec<_> = names.iter().map(|name| app.peer(session, &Name::key(*name))).collect();
-        ids.sort_unstable();
-        ids
-    };
+    let ids = |names: &[&str]| ids(&app, names);
     let (folder, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let ledger = open(folder.path());
     came(&ledger, &app, "ana").await;
@@ -79,4 +90,49 @@ async fn a_segment_of_another_history_is_not_served() {
     drop(ledger);
     let ledger = open(folder.path());
     assert_eq!(who_came(&ledger, &app).await, ids(&["ana", "chloé"]));
+}
+
+/// A node of a database, and its own folder.
+async fn node(cluster: &Cluster, folder: &Path) -> Ledger {
+    Ledger::new(Arc::new(Cluster::open(cluster.url()).await), Options { segments: Some(folder.to_owned()), memory: 1 << 20 })
+}
+
+/// Puts all that the server has in place of what is there; the server is down.
+fn put(cluster: &Cluster, from: &str, to: &str) {
+    let folder = cluster.authority().unwrap();
+    let folder = folder.parent().unwrap();
+    let _ = std::fs::remove_dir_all(folder.join(to));
+    let copied = Command::new("cp").arg("-a").arg(folder.join(from)).arg(folder.join(to)).status().unwrap();
+    assert!(copied.success());
+}
+
+/// The database is put back while a node runs, and another node brings it another way to the same sequence numbers: nothing that the first
+/// holds, in memory or in its folder, is told any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_node_lets_go_of_what_the_database_has_lost() {
+    let app = App::new("acme", "school").unwrap();
+    let ids = |names: &[&str]| ids(&app, names);
+    let own = Cluster::start("-c fsync=off");
+    let (of_a, of_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let a = node(&own, of_a.path()).await;
+    came(&a, &app, "ana").await;
+    own.control("stop");
+    put(&own, "data", "backup");
+    own.control("start");
+
+    came(&a, &app, "ben").await;
+    assert_eq!(who_came(&a, &app).await, ids(&["ana", "ben"]));
+    own.control("stop");
+    put(&own, "backup", "data");
+    own.control("start");
+
+    let b = node(&own, of_b.path()).await;
+    came(&b, &app, "chloé").await;
+    assert_eq!(who_came(&a, &app).await, ids(&["ana", "chloé"]));
+    let again = node(&own, of_a.path()).await;
+    assert_eq!(who_came(&again, &app).await, ids(&["ana", "chloé"]), "not from the folder either");
+    assert_eq!(tell(&a, &app, "ben").await, Receipt { accepted: 2, duplicates: 0 }, "what was lost is new again");
+    for node in [&a, &b, &again] {
+        assert_eq!(who_came(node, &app).await, ids(&["ana", "ben", "chloé"]));
+    }
 }

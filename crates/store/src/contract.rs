@@ -252,6 +252,13 @@ pub trait Store: Send + Sync + 'static {
     /// it. So what is done under it must be safe to do twice, and at once.
     async fn duty(&self, name: &str) -> Result<Option<Duty>, StoreError>;
 
+    /// The epoch of what is told. While it is the same, whatever was read or acknowledged still stands: no batch is gone, none was replaced.
+    /// Where that may be so no longer, as when a backup was put back or a standby took over, it is another before anything is told of
+    /// what stands since. An append, or a settling, that begins in one epoch does not go into another: it is a conflict, or settles nothing.
+    fn epoch(&self) -> u64 {
+        0
+    }
+
     /// Whether the store can take appends now: writes and syncs something of no meaning.
     async fn ready(&self) -> Result<(), StoreError>;
 }

@@ -101,6 +101,10 @@ impl Store for FaultyStore {
         self.call(Method::Duty, self.inner.duty(name)).await
     }
 
+    fn epoch(&self) -> u64 {
+        self.inner.epoch()
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         self.call(Method::Ready, self.inner.ready()).await
     }

@@ -9,6 +9,7 @@ mod check;
 mod connect;
 mod dial;
 mod duty;
+mod epoch;
 mod failure;
 mod follow;
 mod identity;
@@ -24,6 +25,7 @@ mod schema;
 mod sessions;
 mod settle;
 mod tls;
+mod tokens;
 mod transaction;
 mod values;
 mod waiting;
@@ -31,6 +33,7 @@ mod writer;
 
 pub use connect::ConnectError;
 pub use replica::ReplicaReads;
+pub use tokens::{PostgresTokens, StoredToken, TokenSet};
 
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
@@ -40,6 +43,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use check::{Check, Manner};
 use connect::Role;
+use epoch::Epoch;
 use failure::{Patience, stopped};
 use identity::Identity;
 use lanes::Lanes;
@@ -94,6 +98,7 @@ impl Default for PostgresOptions {
 
 /// The ledger in a database. Dropping it lets what was asked of it come to its end in the background.
 pub struct PostgresStore {
+    ledger: Uuid,
     connections: Arc<Connections>,
     spaces: Spaces,
     jobs: mpsc::Sender<Job>,
@@ -138,17 +143,19 @@ impl PostgresStore {
             client.query_one(&format!("SELECT {}, {}", Horizon::POSITION, Horizon::TIMELINE), &[]).await?;
         }
         let spaces = Spaces::read(&client).await?;
+        let epoch = Epoch::begin(&client, deadpool_postgres::Object::metrics(&client).created).await?;
+        let ledger = epoch.ledger();
         drop(client);
-        let connections = Arc::new(Connections::new(pool, options.patience));
+        let connections = Arc::new(Connections::new(pool, options.patience, Some(epoch)));
         let (jobs, lanes) = writer::start(Arc::clone(&connections), spaces);
         let manner = Manner { delay: options.check_delay, few: options.check_batches.max(1).into(), replicated: replica.is_some() };
         let check = Check::start(Arc::clone(&connections), manner);
         let reads = ReplicaReads::default();
         let replica = replica.map(|pool| {
-            let connections = Arc::new(Connections::new(pool, options.patience));
+            let connections = Arc::new(Connections::new(pool, options.patience, None));
             Replica::start(connections, check.clone(), reads.clone())
         });
-        Ok(Self { connections, spaces, jobs, lanes, check, replica, reads, unchecked: options.unchecked.then(AtomicI64::default) })
+        Ok(Self { ledger, connections, spaces, jobs, lanes, check, replica, reads, unchecked: options.unchecked.then(AtomicI64::default) })
     }
 
     /// How the reads fare that a replica should answer.
@@ -173,6 +180,18 @@ impl PostgresStore {
         self.run(app, work).await
     }
 
+    /// Which ledger this is: the same at every node, and of no other ledger.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.ledger
+    }
+
+    /// The ledger's tokens.
+    #[must_use]
+    pub fn tokens(&self) -> PostgresTokens {
+        PostgresTokens::new(Arc::clone(&self.connections))
+    }
+
     /// Does `work`, which may be done twice, on a connection of its own.
     async fn run<T, F>(&self, app: &App, work: impl Fn(Arc<Lease>, App) -> F + Send + Sync + 'static) -> Result<T, StoreError>
     where
@@ -193,7 +212,7 @@ impl Store for PostgresStore {
         if commit.repeats_a_stream() {
             return Err(AppendError::Conflict);
         }
-        let (append, answer) = Append::new(app.clone(), commit, self.connections.deadline());
+        let (append, answer) = Append::new(app.clone(), commit, self.connections.deadline(), self.epoch());
         if let Err(append) = self.lanes.offer(append) {
             self.jobs.send(Job::Append(append)).await.map_err(|_| stopped())?;
         }
@@ -239,10 +258,10 @@ impl Store for PostgresStore {
 
     async fn settle(&self, app: &App, stream: Stream, vector: &Vector, records: &[SessionRecord]) -> Result<bool, StoreError> {
         let records = records.iter().map(|record| (record.id, SessionRecord { stream, ..record.clone() })).collect();
-        let (spaces, asked) = (self.spaces, Arc::new((vector.clone(), records)));
+        let (spaces, epoch, asked) = (self.spaces, self.epoch(), Arc::new((vector.clone(), records)));
         let work = move |lease: Arc<Lease>, app| {
             let asked = Arc::clone(&asked);
-            async move { settle::settle(&lease, spaces, &app, stream, &asked.0, &asked.1).await }
+            async move { Ok(lease.epoch() == epoch && settle::settle(&lease, spaces, &app, stream, &asked.0, &asked.1).await?) }
         };
         self.run(app, work).await
     }
@@ -289,6 +308,10 @@ impl Store for PostgresStore {
                 Err(failure) => patience.after(failure).await?,
             }
         }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.connections.epoch()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -57,7 +57,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
         let metrics = serve::listen("metrics_listen", settings.metrics_listen).await?;
         let running = serve::start(&settings, &opened, Listeners { http, metrics })?;
         let grant = Grant { account: ACCOUNT.into(), app: Some(APP.into()), permission: Permission::RealtimeAdmin };
-        let issued = tokens::create(&settings.data, grant, clock::now())?;
+        let issued = tokens::create(&*opened.tokens, grant, clock::now()).await?;
         let (address, id) = (reachable(running.address), issued.id.clone());
         let (stop, stopped) = mpsc::channel();
         let mut play = tokio::task::spawn_blocking(move || play(address, &issued, &stopped));
@@ -68,7 +68,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
                 play.await
             }
         };
-        let revoked = tokens::revoke(&settings.data, &id);
+        let revoked = tokens::revoke(&*opened.tokens, &id).await;
         running.stop().await;
         outcome??;
         Ok(revoked?)

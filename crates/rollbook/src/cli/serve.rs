@@ -7,7 +7,7 @@ use clap::Args;
 
 /// Run the server
 ///
-/// It keeps everything in one data folder and prints one line on standard output once it answers. SIGTERM or Ctrl-C stop it: what is
+/// It keeps everything in one data folder, or the ledger and its tokens in a database that several servers share, and prints one line on standard output once it answers. SIGTERM or Ctrl-C stop it: what is
 /// under way is finished first, within ten seconds. Each setting can be a flag, a variable, or a line of a settings file; the flag wins
 /// over the variable, the variable over the file.
 #[derive(Args)]

@@ -1,8 +1,9 @@
 //! `rollbook token …`.
 
-use super::{DataArgs, output};
-use crate::clock;
+use super::{DataArgs, logging, output};
+use crate::config::{Layer, Settings, StorePlace};
 use crate::tokens::{self, Grant, Permission};
+use crate::{clock, serve};
 use clap::{Args, Subcommand};
 
 /// Make, list and revoke the tokens that open the API
@@ -13,7 +14,7 @@ pub(super) enum TokenCommand {
     #[command(after_help = CREATE_EXAMPLES)]
     Create(CreateArgs),
     /// List what is known of each token: id, account, app, permission, time of creation
-    List(DataArgs),
+    List(PlaceArgs),
     /// Take a token back; running servers refuse it within a second
     Revoke(RevokeArgs),
 }
@@ -24,8 +25,9 @@ Examples:
   rollbook token list
   rollbook token revoke tok_5d41402abc
 
-Only a SHA-256 of each token is kept, in tokens.json in the data folder. A server
-that runs there sees changes by itself.";
+Only a SHA-256 of each token is kept: in tokens.json in the data folder, or with
+--store postgres://… in that database, for every server on it. Servers that run
+see changes by themselves.";
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -35,6 +37,23 @@ Examples:
     rollbook token create --account acme --permission realtime
   For a script:
     TOKEN=$(rollbook token create --account acme --permission realtime_admin)";
+
+/// Where the tokens are.
+#[derive(Args)]
+pub(super) struct PlaceArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Where the ledger is kept: sqlite (then tokens are in the data folder), or the postgres:// URL that several servers share [default: sqlite]
+    #[arg(long, env = "ROLLBOOK_STORE", hide_env_values = true, value_name = "STORE")]
+    store: Option<StorePlace>,
+}
+
+impl PlaceArgs {
+    fn settings(self) -> anyhow::Result<Settings> {
+        let layer = Layer { data: self.data.data, store: self.store, ..Layer::default() };
+        Ok(Settings::resolve(self.data.file.config.as_deref(), layer)?)
+    }
+}
 
 /// What `create` needs.
 #[derive(Args)]
@@ -49,7 +68,7 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     permission: Permission,
     #[command(flatten)]
-    data: DataArgs,
+    place: PlaceArgs,
 }
 
 /// What `revoke` needs.
@@ -58,23 +77,29 @@ pub(super) struct RevokeArgs {
     /// The token's id, as `token list` shows it
     id: String,
     #[command(flatten)]
-    data: DataArgs,
+    place: PlaceArgs,
 }
 
 /// Does a token command.
 pub(super) fn run(command: TokenCommand) -> anyhow::Result<()> {
-    match command {
-        TokenCommand::Create(CreateArgs { account, app, permission, data }) => {
-            let issued = tokens::create(&data.settings()?.data, Grant { account, app, permission }, clock::now())?;
-            output::line(&issued.token)?;
+    logging::quiet();
+    let runtime = serve::runtime()?;
+    runtime.block_on(async {
+        match command {
+            TokenCommand::Create(CreateArgs { account, app, permission, place }) => {
+                let tokens = serve::open_tokens(&place.settings()?).await?;
+                let issued = tokens::create(&*tokens, Grant { account, app, permission }, clock::now()).await?;
+                output::line(&issued.token)?;
+            }
+            TokenCommand::List(place) => list(&serve::open_tokens(&place.settings()?).await?.list().await?)?,
+            TokenCommand::Revoke(RevokeArgs { id, place }) => {
+                let tokens = serve::open_tokens(&place.settings()?).await?;
+                tokens::revoke(&*tokens, &id).await?;
+                output::note(&format!("revoked {id}"));
+            }
         }
-        TokenCommand::List(data) => list(&tokens::list(&data.settings()?.data)?)?,
-        TokenCommand::Revoke(RevokeArgs { id, data }) => {
-            tokens::revoke(&data.settings()?.data, &id)?;
-            output::note(&format!("revoked {id}"));
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn list(tokens: &[tokens::TokenRecord]) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@
 use super::Http;
 use super::error::ApiError;
 use crate::tokens::{Grant, Permission};
+use async_trait::async_trait;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -16,9 +17,23 @@ use rollbook_core::id::App;
 use uuid::Uuid;
 
 /// Where tokens are known.
+#[async_trait]
 pub trait TokenLookup: Send + Sync {
     /// Whom a token belongs to and what it allows; none where it is unknown or revoked.
-    fn look_up(&self, token: &str) -> Option<Grant>;
+    ///
+    /// # Errors
+    /// Where it is not known, and can't be learnt at the moment.
+    async fn look_up(&self, token: &str) -> Result<Option<Grant>, TokensAway>;
+}
+
+/// Where tokens are kept can't be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TokensAway;
+
+async fn grant(http: &Http, token: Option<String>, schemes: &'static str) -> Result<Grant, ApiError> {
+    let token = token.ok_or_else(|| ApiError::unauthorized(schemes))?;
+    let found = http.tokens.look_up(&token).await.map_err(|TokensAway| ApiError::unavailable("tokens can't be read"))?;
+    found.ok_or_else(|| ApiError::unauthorized(schemes))
 }
 
 const X_AUTH_KEY: HeaderName = HeaderName::from_static("x-auth-key");
@@ -74,8 +89,7 @@ impl FromRequestParts<Http> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers).ok_or_else(|| ApiError::unauthorized("Bearer"))?;
-        let grant = http.tokens.look_up(&token).ok_or_else(|| ApiError::unauthorized("Bearer"))?;
+        let grant = grant(http, bearer(&parts.headers), "Bearer").await?;
         let may = matches!(grant.permission, Permission::Realtime | Permission::RealtimeAdmin);
         admit(parts, &grant, may).await.map(Self)
     }
@@ -87,8 +101,7 @@ impl FromRequestParts<Http> for Writer {
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
         let schemes = "Bearer, Basic realm=\"rollbook\"";
         // Most engines can send nothing but a password.
-        let token = bearer(&parts.headers).or_else(|| password(&parts.headers)).ok_or_else(|| ApiError::unauthorized(schemes))?;
-        let grant = http.tokens.look_up(&token).ok_or_else(|| ApiError::unauthorized(schemes))?;
+        let grant = grant(http, bearer(&parts.headers).or_else(|| password(&parts.headers)), schemes).await?;
         let may = matches!(grant.permission, Permission::Ingest | Permission::RealtimeAdmin);
         admit(parts, &grant, may).await.map(Self)
     }

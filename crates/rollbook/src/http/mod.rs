@@ -28,7 +28,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
-pub use auth::TokenLookup;
+pub use auth::{TokenLookup, TokensAway};
 pub use metrics::{Metrics, metrics_router};
 
 use crate::ledger::Ledger;

@@ -16,6 +16,8 @@ pub(super) struct Held {
     pub(super) roster: Arc<Snapshot<Bytes>>,
     pub(super) basis: Basis,
     pub(super) mapped: bool,
+    /// The store's, of all that the basis says.
+    pub(super) epoch: u64,
 }
 
 /// What a roster was made from: while none of it changes, neither does the roster.
@@ -25,7 +27,7 @@ pub(super) struct Basis {
     pub(super) vector: Vector,
     /// Every look-up of breakouts, with what it found.
     pub(super) children: Vec<(Uuid, Vec<Stream>)>,
-    /// A digest of each stream's last batch, of a roster that outlives the process: a ledger that was put back from a backup comes to the same
+    /// A digest of each stream's last batch, of a roster in a file: a ledger that was put back from a backup comes to the same
     /// sequence numbers by another way.
     pub(super) last: [u8; 32],
 }

@@ -2,7 +2,8 @@
 
 use super::basis::Basis;
 use super::fold::Fold;
-use super::roster::{Family, Found};
+use super::making::Family;
+use super::roster::Found;
 use super::{Inner, Ledger, SessionAnswer};
 use rollbook_core::fold::Resolved;
 use rollbook_core::id::{App, Stream};

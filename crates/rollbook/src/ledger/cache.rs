@@ -20,6 +20,18 @@ pub(super) struct Cache {
 struct Entries {
     by_use: LruCache<Key, Entry>,
     weight: u64,
+    /// The store's, of all entries.
+    epoch: u64,
+}
+
+impl Entries {
+    /// Drops what is of an earlier epoch; returns whether an epoch is not over.
+    fn is_of(&mut self, epoch: u64) -> bool {
+        if self.epoch < epoch {
+            *self = Self { by_use: LruCache::unbounded(), weight: 0, epoch };
+        }
+        self.epoch == epoch
+    }
 }
 
 struct Entry {
@@ -42,31 +54,36 @@ enum Value {
 
 impl Cache {
     pub(super) fn new(budget: u64) -> Self {
-        Self { entries: Mutex::new(Entries { by_use: LruCache::unbounded(), weight: 0 }), budget }
+        Self { entries: Mutex::new(Entries { by_use: LruCache::unbounded(), weight: 0, epoch: 0 }), budget }
     }
 
-    /// The fold of a stream. Where none is held, an empty one: it catches up when it is read.
-    pub(super) fn fold(&self, app: &App, stream: Stream) -> Arc<Fold> {
+    /// The fold of a stream. Where none is held of this epoch, an empty one: it catches up when it is read.
+    pub(super) fn fold(&self, app: &App, stream: Stream, epoch: u64) -> Arc<Fold> {
         let key = Key::Fold(app.namespace(), stream);
-        let held = self.lock().by_use.get(&key).map(|entry| entry.value.clone());
-        let fold = match held {
+        let fold = match self.get(&key, epoch) {
             Some(Value::Fold(fold)) => fold,
-            _ => Arc::new(Fold::new(app, stream)),
+            _ => Arc::new(Fold::new(app, stream, epoch)),
         };
         // A fold grows: it is weighed whenever it is asked for.
-        self.hold(key, Value::Fold(Arc::clone(&fold)));
+        self.hold(key, Value::Fold(Arc::clone(&fold)), epoch);
         fold
     }
 
-    pub(super) fn roster(&self, app: &App, session: Uuid, view: View) -> Option<Arc<Held>> {
-        match self.lock().by_use.get(&Key::Roster(app.namespace(), session, view))?.value.clone() {
+    pub(super) fn roster(&self, app: &App, session: Uuid, view: View, epoch: u64) -> Option<Arc<Held>> {
+        match self.get(&Key::Roster(app.namespace(), session, view), epoch)? {
             Value::Roster(held) => Some(held),
             Value::Fold(_) => None,
         }
     }
 
+    fn get(&self, key: &Key, epoch: u64) -> Option<Value> {
+        let mut entries = self.lock();
+        if entries.is_of(epoch) { entries.by_use.get(key).map(|entry| entry.value.clone()) } else { None }
+    }
+
     pub(super) fn hold_roster(&self, app: &App, session: Uuid, view: View, held: Arc<Held>) {
-        self.hold(Key::Roster(app.namespace(), session, view), Value::Roster(held));
+        let epoch = held.epoch;
+        self.hold(Key::Roster(app.namespace(), session, view), Value::Roster(held), epoch);
     }
 
     /// Drops a fold that nobody is expected to ask for soon.
@@ -77,10 +94,13 @@ impl Cache {
         }
     }
 
-    fn hold(&self, key: Key, value: Value) {
+    fn hold(&self, key: Key, value: Value, epoch: u64) {
         // A session that is larger than the whole budget would else be folded anew for each question.
         let weight = value.weight().min(self.budget / 2);
         let mut entries = self.lock();
+        if !entries.is_of(epoch) {
+            return;
+        }
         if let Some(entry) = entries.by_use.put(key, Entry { value, weight }) {
             entries.weight -= entry.weight;
         }

@@ -17,6 +17,8 @@ pub(super) struct Fold {
     state: Mutex<State>,
     /// Bytes that the state takes: known without waiting for whoever works with it.
     weight: Arc<AtomicU64>,
+    /// The store's, of all batches that were taken.
+    epoch: u64,
 }
 
 /// See [`Fold`].
@@ -36,18 +38,23 @@ pub(super) struct State {
 const TAKEN_AT_ONCE: usize = 64 << 10;
 
 impl Fold {
-    pub(super) fn new(app: &App, stream: Stream) -> Self {
+    pub(super) fn new(app: &App, stream: Stream, epoch: u64) -> Self {
         let known = BTreeMap::from([(stream, 0)]);
         let facts = Facts::new(app.clone(), stream);
         let weight = Arc::new(AtomicU64::new(0));
         let state =
             State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, weight: Arc::clone(&weight) };
-        Self { state: Mutex::new(state), weight }
+        Self { state: Mutex::new(state), weight, epoch }
     }
 
     /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`Store::epoch`](rollbook_store::Store::epoch).
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     pub(super) fn weight(&self) -> u64 {
@@ -162,21 +169,33 @@ pub(super) struct LivePage {
 impl Inner {
     /// The fold of a stream with everything that was acknowledged before the call, and the store's time.
     pub(super) async fn current(&self, app: &App, stream: Stream) -> Result<(Arc<Fold>, Timestamp), StoreError> {
-        let fold = self.cache.fold(app, stream);
+        loop {
+            let fold = self.cache.fold(app, stream, self.store.epoch());
+            if let Some(now) = self.catch_up(app, &fold).await? {
+                return Ok((fold, now));
+            }
+        }
+    }
+
+    /// Reads what a fold does not know yet; returns the store's time, or none where the store is in another epoch than the fold.
+    async fn catch_up(&self, app: &App, fold: &Arc<Fold>) -> Result<Option<Timestamp>, StoreError> {
         loop {
             let known = fold.lock().vector();
             let since = self.store.since(app, &known).await?;
+            if self.store.epoch() != fold.epoch() {
+                return Ok(None);
+            }
             let whole = if since.batches.iter().map(|batch| batch.batch.len()).sum::<usize>() < TAKEN_AT_ONCE {
-                take_all(&fold, &since.batches)?
+                take_all(fold, &since.batches)?
             } else {
-                let fold = Arc::clone(&fold);
+                let fold = Arc::clone(fold);
                 let taking = tokio::task::spawn_blocking(move || take_all(&fold, &since.batches));
                 taking.await.map_err(|e| StoreError::Damaged(format!("batches not taken: {e}")))??
             };
             // A source that reported for the first time brings its own starts and stops.
             let complete = whole && fold.lock().known.len() == known.len();
             if complete {
-                return Ok((fold, since.now));
+                return Ok(Some(since.now));
             }
         }
     }

@@ -8,6 +8,7 @@ mod breakouts;
 mod cache;
 mod fold;
 mod links;
+mod making;
 mod roster;
 mod segments;
 mod sessions;

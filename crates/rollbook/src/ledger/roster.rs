@@ -1,12 +1,11 @@
 //! The roster of a session: the one that is held, if all that it was made from still stands; else a new one.
 
-use super::basis::{Basis, Held};
+use super::basis::Held;
 use super::fold::{Fold, LivePage};
 use super::{Inner, Ledger, PageAnswer, PageRows, RosterAnswer, View};
-use bytes::Bytes;
-use rollbook_core::fold::{Resolved, Validity};
+use rollbook_core::fold::Resolved;
 use rollbook_core::id::{App, Stream};
-use rollbook_core::roster::{Extract, Page, Part, Query, Row, Snapshot, consolidate, encode};
+use rollbook_core::roster::{Extract, Page, Part, Query};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, StoreError};
 use std::sync::Arc;
@@ -37,14 +36,6 @@ impl Found {
         let reading = tokio::task::spawn_blocking(move || fold.lock().live_page(session, &query, now, as_of));
         reading.await.map_err(|e| StoreError::Damaged(format!("page not read: {e}")))
     }
-}
-
-/// Rows of one fold, with the span for which they hold.
-struct Rows {
-    session: Uuid,
-    rows: Vec<Row>,
-    validity: Validity,
-    settled: bool,
 }
 
 impl Ledger {
@@ -145,49 +136,25 @@ impl PageAnswer {
     }
 }
 
-/// The sessions that a roster is made from: the one asked for first, then its breakouts.
-pub(super) struct Family {
-    pub(super) members: Vec<(Arc<Fold>, Option<Uuid>)>,
-    pub(super) basis: Basis,
-}
-
 impl Inner {
     /// The roster that is held, if all that it was made from still stands.
     async fn standing(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
         let Some(held) = self.held(app, session, view).await? else { return Ok(None) };
         let Some(now) = self.unchanged(app, &held.basis).await? else { return Ok(None) };
+        if self.store.epoch() != held.epoch {
+            return Ok(None);
+        }
         let now = as_of.unwrap_or(now);
         Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now }))
     }
 
-    /// A roster made anew, and held.
-    async fn made(
-        self: &Arc<Self>,
-        app: &App,
-        session: Uuid,
-        view: View,
-        found: Found,
-        as_of: Option<Timestamp>,
-    ) -> Result<RosterAnswer, StoreError> {
-        let now = found.now;
-        let mut family = match view {
-            View::Raw => self.alone(&found),
-            View::Consolidated => self.family(app, &found, session, as_of).await?,
-        };
-        family.basis.last = self.last_batches(app, &family.basis.vector).await?;
-        let (this, app) = (Arc::clone(self), app.clone());
-        // Folding and sorting a large session takes long enough to hold up every other request of this thread.
-        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, now, as_of)).await;
-        let held = made.map_err(|e| StoreError::Damaged(format!("roster not made: {e}")))?;
-        Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(now) })
-    }
-
     /// The roster in memory; else the segment, if the batches that it was made up to are the store's.
     async fn held(&self, app: &App, session: Uuid, view: View) -> Result<Option<Arc<Held>>, StoreError> {
-        if let Some(held) = self.cache.roster(app, session, view) {
+        let epoch = self.store.epoch();
+        if let Some(held) = self.cache.roster(app, session, view, epoch) {
             return Ok(Some(held));
         }
-        let Some(held) = self.segments.open(app, session, view) else { return Ok(None) };
+        let Some(held) = self.segments.open(app, session, view, epoch) else { return Ok(None) };
         if self.last_batches(app, &held.basis.vector).await? != held.basis.last {
             return Ok(None);
         }
@@ -208,49 +175,4 @@ impl Inner {
         let (fold, now) = self.current(app, meeting).await?;
         Ok(Some(Found { stream: meeting, fold, now }))
     }
-
-    fn alone(&self, found: &Found) -> Family {
-        let vector = found.fold.lock().vector();
-        Family { members: vec![(Arc::clone(&found.fold), None)], basis: Basis { vector, ..Basis::default() } }
-    }
-
-    /// Makes a roster and holds it.
-    fn make(&self, app: &App, asked: Uuid, view: View, family: Family, now: Timestamp, as_of: Option<Timestamp>) -> Arc<Held> {
-        let (mut rows, mut validity, mut settled) = (Vec::new(), Validity::default(), true);
-        let mut named = None;
-        for (fold, session) in &family.members {
-            let of_one = rows_of(fold, session.unwrap_or(asked), now, as_of);
-            named.get_or_insert(of_one.session);
-            validity.narrow(of_one.validity);
-            settled &= of_one.settled;
-            rows.extend(of_one.rows);
-        }
-        let session = named.unwrap_or(asked);
-        if view == View::Consolidated {
-            rows = consolidate(session, rows, as_of.unwrap_or(now), &mut validity);
-        }
-        let bytes = Bytes::from(encode(rows, validity, &family.basis.encode()));
-        if settled && as_of.is_none() {
-            self.segments.write(app, session, view, &bytes);
-        }
-        let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
-        let held = Arc::new(Held { roster: Arc::new(roster), basis: family.basis, mapped: false });
-        if validity.holds(now) {
-            self.cache.hold_roster(app, asked, view, Arc::clone(&held));
-        }
-        held
-    }
-}
-
-/// The raw rows of the session that an id leads to; none where no session is left.
-fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>) -> Rows {
-    fold.lock().at(now, as_of, |facts, reading| {
-        let validity = reading.validity();
-        let Some(Resolved::Sitting(sitting)) = reading.resolve(facts, session) else {
-            return Rows { session, rows: Vec::new(), validity, settled: false };
-        };
-        let part = Part { facts, reading, sitting };
-        let settled = reading.sittings().len() == 1 && part.is_settled(now);
-        Rows { session: reading.sittings()[sitting].id, rows: part.rows(), validity, settled }
-    })
 }

@@ -19,11 +19,16 @@ impl Segments {
         Self(folder)
     }
 
+    /// Whether there is a folder for them.
+    pub(super) fn are_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The segment of a session, if there is one that this version reads.
-    pub(super) fn open(&self, app: &App, session: Uuid, view: View) -> Option<Held> {
+    pub(super) fn open(&self, app: &App, session: Uuid, view: View, epoch: u64) -> Option<Held> {
         let roster = Snapshot::new(map(&self.path(app, session, view)?).ok()?).ok()?;
         let basis = Basis::decode(roster.tag())?;
-        Some(Held { roster: Arc::new(roster), basis, mapped: true })
+        Some(Held { roster: Arc::new(roster), basis, mapped: true, epoch })
     }
 
     /// Writes a segment in place of an older one: readers have either. One that can't be written is missed by nobody.

@@ -71,7 +71,8 @@ impl Inner {
                 (state.summaries(now), state.vector())
             };
             let records = || summaries.iter().map(record).collect::<Vec<_>>();
-            if !(settled && self.store.settle(app, stream, &vector, &records()).await?) {
+            let stands = fold.epoch() == self.store.epoch();
+            if !(settled && stands && self.store.settle(app, stream, &vector, &records()).await?) {
                 open.extend(summaries);
                 streams.insert(stream);
             }

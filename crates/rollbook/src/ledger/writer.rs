@@ -105,6 +105,7 @@ impl Inner {
     }
 
     async fn attempt(&self, app: &App, deliveries: &[Delivery]) -> Result<Vec<Result<Receipt, Vec<usize>>>, AppendError> {
+        let epoch = self.store.epoch();
         let mut streams: BTreeMap<Stream, Pending> = BTreeMap::new();
         for (stream, _) in deliveries.iter().flat_map(|delivery| &delivery.events) {
             if !streams.contains_key(stream) {
@@ -120,6 +121,10 @@ impl Inner {
             let earliest = pending.events.iter().map(|event| event.time).min().unwrap_or_default();
             let batch = Bytes::from(codec::encode(&pending.events));
             commit.entries.push(Entry { stream: *stream, expected: pending.expected, batch, earliest, links });
+        }
+        if self.store.epoch() != epoch {
+            // What was judged by may be gone.
+            return Err(AppendError::Conflict);
         }
         if commit.entries.is_empty() {
             if results.iter().any(|result| matches!(result, Ok(receipt) if receipt.duplicates > 0)) {

@@ -1,8 +1,8 @@
 //! The tokens file: its format, reading it, and replacing it whole.
 
-use super::{Digest, Grant, Permission, TokenRecord};
-use rollbook_core::id::App;
-use rollbook_core::time::Timestamp;
+use super::record::StoredRecord;
+use super::{TokenChanges, TokenRecord, TokenStore, TokensError};
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -14,66 +14,84 @@ pub const TOKENS_FILE: &str = "tokens.json";
 const LOCK_FILE: &str = "tokens.lock";
 const VERSION: u32 = 1;
 
-/// Why tokens could not be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum TokensError {
-    /// The file system said no.
-    #[error("{what} {path}: {cause}", path = .path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why it failed.
-        cause: io::Error,
-    },
-    /// The file is not what a token command writes.
-    #[error("{path} is damaged: {cause}", path = .path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// The ids can't be those of an account and an app.
-    #[error(transparent)]
-    BadIds(#[from] rollbook_core::id::AppError),
-    /// No token has this id.
-    #[error("no token has the id {0:?}; `rollbook token list` shows them")]
-    UnknownId(String),
-    /// The system gives no random numbers.
-    #[error("no random numbers: {0}")]
-    Random(#[from] getrandom::Error),
-}
-
-impl TokensError {
-    fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
-        move |cause| Self::Io { what, path: path.to_owned(), cause }
-    }
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     version: u32,
-    tokens: Vec<StoredToken>,
+    tokens: Vec<StoredRecord>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredToken {
-    id: String,
-    sha256: Digest,
-    account: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    app: Option<String>,
-    permission: Permission,
-    created_at: String,
+/// The tokens of a data folder, which needs not exist yet.
+pub struct TokenFile {
+    dir: PathBuf,
+}
+
+impl TokenFile {
+    /// Those of the folder.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+}
+
+#[async_trait]
+impl TokenStore for TokenFile {
+    async fn add(&self, token: &TokenRecord) -> Result<bool, TokensError> {
+        let (dir, token) = (self.dir.clone(), token.clone());
+        let added = move |tokens: &mut Vec<TokenRecord>| {
+            let new = tokens.iter().all(|known| known.id != token.id);
+            if new {
+                tokens.push(token);
+            }
+            new
+        };
+        aside(move || edit(&dir, added)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), TokensError> {
+        let (dir, id) = (self.dir.clone(), id.to_owned());
+        aside(move || edit(&dir, |tokens| tokens.retain(|token| token.id != id))).await
+    }
+
+    async fn list(&self) -> Result<Vec<TokenRecord>, TokensError> {
+        let dir = self.dir.clone();
+        aside(move || read(&dir).tokens).await
+    }
+
+    fn changes(&self) -> Box<dyn TokenChanges> {
+        Box::new(Changes { dir: self.dir.clone(), told: None })
+    }
+}
+
+struct Changes {
+    dir: PathBuf,
+    /// The state of the file that was told.
+    told: Option<Option<Stamp>>,
+}
+
+#[async_trait]
+impl TokenChanges for Changes {
+    async fn next(&mut self) -> Result<Option<Vec<TokenRecord>>, TokensError> {
+        let (dir, told) = (self.dir.clone(), self.told);
+        let reading = aside(move || {
+            let stands = stamp(&dir).map_err(TokensError::io("can't look at", &dir.join(TOKENS_FILE)))?;
+            Ok((told != Some(stands)).then(|| read(&dir)))
+        });
+        let Some(Reading { stamp, tokens }) = reading.await? else { return Ok(None) };
+        let tokens = tokens?;
+        self.told = Some(stamp);
+        Ok(Some(tokens))
+    }
+}
+
+/// Does what waits for the disk where no request waits behind it.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, TokensError> + Send + 'static) -> Result<T, TokensError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(TokensError::Stopped))
 }
 
 /// What tells one state of the file from another. Every change is a rename of a new file, so one of these always differs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Stamp {
+struct Stamp {
     modified: Option<std::time::SystemTime>,
     len: u64,
     #[cfg(unix)]
@@ -94,13 +112,13 @@ impl Stamp {
 }
 
 /// The file as it stands, with the stamp of exactly what was read; no file is no tokens.
-pub(super) struct Reading {
-    pub(super) stamp: Option<Stamp>,
-    pub(super) tokens: Result<Vec<TokenRecord>, TokensError>,
+struct Reading {
+    stamp: Option<Stamp>,
+    tokens: Result<Vec<TokenRecord>, TokensError>,
 }
 
 /// The stamp of the file as it stands; none where there is no file.
-pub(super) fn stamp(dir: &Path) -> io::Result<Option<Stamp>> {
+fn stamp(dir: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(dir.join(TOKENS_FILE)) {
         Ok(meta) => Ok(Some(Stamp::of(&meta))),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -108,7 +126,7 @@ pub(super) fn stamp(dir: &Path) -> io::Result<Option<Stamp>> {
     }
 }
 
-pub(super) fn read(dir: &Path) -> Reading {
+fn read(dir: &Path) -> Reading {
     let path = dir.join(TOKENS_FILE);
     let mut file = match File::open(&path) {
         Ok(file) => file,
@@ -118,8 +136,8 @@ pub(super) fn read(dir: &Path) -> Reading {
     let stamp = file.metadata().ok().map(|meta| Stamp::of(&meta));
     let mut text = String::new();
     let tokens = match file.read_to_string(&mut text) {
-        Ok(_) => parse(&text).map_err(|cause| TokensError::Damaged { path, cause }),
-        Err(cause) if cause.kind() == io::ErrorKind::InvalidData => Err(TokensError::Damaged { path, cause: cause.to_string() }),
+        Ok(_) => parse(&text).map_err(|cause| damaged(&path, cause)),
+        Err(cause) if cause.kind() == io::ErrorKind::InvalidData => Err(damaged(&path, cause.to_string())),
         Err(cause) => Err(TokensError::io("can't read", &path)(cause)),
     };
     Reading { stamp, tokens }
@@ -136,33 +154,26 @@ fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
         .tokens
         .into_iter()
         .map(|token| {
-            check_ids(&token.account, token.app.as_deref()).map_err(|cause| cause.to_string())?;
-            let created_at = Timestamp::parse_rfc3339(&token.created_at).map_err(|cause| format!("created_at: {cause}"))?;
-            if !ids.insert(token.id.clone()) {
-                return Err(format!("the id {:?} occurs twice", token.id));
-            }
-            let grant = Grant { account: token.account, app: token.app, permission: token.permission };
-            Ok(TokenRecord { id: token.id, digest: token.sha256, grant, created_at })
+            let token = TokenRecord::try_from(token)?;
+            if ids.insert(token.id.clone()) { Ok(token) } else { Err(format!("the id {:?} occurs twice", token.id)) }
         })
         .collect()
 }
 
-/// Whether these can be the ids of an account and, where given, an app.
-pub(super) fn check_ids(account: &str, app: Option<&str>) -> Result<(), rollbook_core::id::AppError> {
-    // Any app's id does for the check of an account's alone.
-    App::new(account, app.unwrap_or("any")).map(drop)
+fn damaged(path: &Path, cause: String) -> TokensError {
+    TokensError::Damaged { place: path.display().to_string(), cause }
 }
 
 /// Reads the tokens, lets `change` alter them, and replaces the file. One process at a time, so that of two commands at once neither
 /// undoes the other's work.
-pub(super) fn edit<T>(dir: &Path, change: impl FnOnce(&mut Vec<TokenRecord>) -> Result<T, TokensError>) -> Result<T, TokensError> {
+fn edit<T>(dir: &Path, change: impl FnOnce(&mut Vec<TokenRecord>) -> T) -> Result<T, TokensError> {
     make(dir).map_err(TokensError::io("can't create", dir))?;
     let lock_path = dir.join(LOCK_FILE);
     // The lock is a file of its own because the tokens file is replaced: a lock on it would be one on its former self.
     let lock = private().create(true).truncate(false).open(&lock_path).map_err(TokensError::io("can't open", &lock_path))?;
     lock.lock().map_err(TokensError::io("can't lock", &lock_path))?;
     let mut tokens = read(dir).tokens?;
-    let outcome = change(&mut tokens)?;
+    let outcome = change(&mut tokens);
     replace(dir, &tokens)?;
     Ok(outcome)
 }
@@ -186,17 +197,9 @@ fn replace(dir: &Path, tokens: &[TokenRecord]) -> Result<(), TokensError> {
 }
 
 fn render(tokens: &[TokenRecord]) -> Result<String, TokensError> {
-    let tokens = tokens.iter().map(|token| StoredToken {
-        id: token.id.clone(),
-        sha256: token.digest,
-        account: token.grant.account.clone(),
-        app: token.grant.app.clone(),
-        permission: token.grant.permission,
-        created_at: token.created_at.to_rfc3339_micros(),
-    });
-    let stored = Stored { version: VERSION, tokens: tokens.collect() };
+    let stored = Stored { version: VERSION, tokens: tokens.iter().map(StoredRecord::from).collect() };
     let text = serde_json::to_string_pretty(&stored);
-    text.map(|text| text + "\n").map_err(|cause| TokensError::Damaged { path: TOKENS_FILE.into(), cause: cause.to_string() })
+    text.map(|text| text + "\n").map_err(|cause| damaged(Path::new(TOKENS_FILE), cause.to_string()))
 }
 
 /// Files that only their owner reads: digests open nothing, but who has which access is nobody else's business.
@@ -215,3 +218,6 @@ fn make(dir: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(dir)
 }
+
+#[cfg(test)]
+mod tests;

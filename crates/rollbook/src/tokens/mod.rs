@@ -1,20 +1,27 @@
 //! Who may do what: tokens, of which only a hash is kept.
 //!
-//! They live in a file of their own in the data folder, beside whatever store is there: a token can be made before any server ran,
-//! and revoked while one runs.
+//! They live in a file of their own in the data folder, or in the database that several nodes share: a token can be made before any server
+//! ran, and revoked while one runs.
 
+mod database;
 mod file;
 mod issue;
-mod live;
+mod known;
+mod record;
 mod secret;
+mod store;
+#[cfg(test)]
+mod suite;
 
-pub use file::{TOKENS_FILE, TokensError};
-pub use issue::{Issued, create, list, revoke};
-pub use live::TokenFile;
+pub use database::TokenTable;
+pub use file::{TOKENS_FILE, TokenFile};
+pub use issue::{Issued, create, revoke};
+pub use known::KnownTokens;
+pub use record::TokenRecord;
 pub use secret::Digest;
+pub use store::{TokenChanges, TokenStore, TokensError};
 
 use rollbook_core::id::App;
-use rollbook_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -58,17 +65,4 @@ impl Grant {
     pub fn covers(&self, app: &App) -> bool {
         self.account == app.account() && self.app.as_deref().is_none_or(|only| only == app.app())
     }
-}
-
-/// What is known of a token: everything but the token.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TokenRecord {
-    /// The public id, to revoke it by.
-    pub id: String,
-    /// SHA-256 of the token.
-    pub digest: Digest,
-    /// Whom it belongs to and what it allows.
-    pub grant: Grant,
-    /// When it was made.
-    pub created_at: Timestamp,
 }

@@ -65,9 +65,16 @@ impl Server {
 
     /// The same, with the ledger in a store of its own.
     pub(crate) fn start_on(data: &Path, store: &str) -> Self {
+        Self::start_with(data, store, |_| {})
+    }
+
+    /// The same, with more said to the command.
+    pub(crate) fn start_with(data: &Path, store: &str, more: impl FnOnce(&mut Command)) -> Self {
         let data = data.to_str().unwrap();
         let args = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data", data, "--store", store];
-        let mut child = rollbook(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut command = rollbook(&args);
+        more(&mut command);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();

@@ -1,5 +1,6 @@
 //! Connections for as long as they are needed.
 
+use super::epoch::Epoch;
 use super::failure::{Failure, Patience, stopped};
 use crate::contract::StoreError;
 use deadpool_postgres::{ClientWrapper, Object, Pool};
@@ -18,15 +19,22 @@ pub(super) struct Connections {
     pool: Pool,
     turns: Semaphore,
     patience: Duration,
+    /// None where nothing that is read here is held by itself: at a replica.
+    epoch: Option<Epoch>,
 }
 
 impl Connections {
     /// The fewest connections that a pool must allow.
     pub(super) const FEWEST: usize = RESERVED + 2;
 
-    pub(super) fn new(pool: Pool, patience: Duration) -> Self {
+    pub(super) fn new(pool: Pool, patience: Duration, epoch: Option<Epoch>) -> Self {
         let turns = pool.status().max_size.saturating_sub(RESERVED).max(1);
-        Self { pool, turns: Semaphore::new(turns), patience }
+        Self { pool, turns: Semaphore::new(turns), patience, epoch }
+    }
+
+    /// The epoch of what is told.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.as_ref().map_or(0, Epoch::number)
     }
 
     /// When a call that begins now gives up.
@@ -35,7 +43,15 @@ impl Connections {
     }
 
     pub(super) async fn lease(&self) -> Result<Lease, Failure> {
-        Ok(Lease { object: Some(self.pool.get().await?), clean: AtomicBool::new(false) })
+        loop {
+            let mut lease = Lease { object: Some(self.pool.get().await?), clean: AtomicBool::new(false), epoch: 0 };
+            let Some(epoch) = &self.epoch else { return Ok(lease) };
+            let metrics = lease.object.as_ref().map(|object| *Object::metrics(object)).unwrap_or_default();
+            if let Some(epoch) = epoch.of(&lease, &metrics).await? {
+                lease.epoch = epoch;
+                return Ok(lease);
+            }
+        }
     }
 
     /// Does `work`, which may be done twice, in a task of its own: it comes to its end whether or not anyone still waits for it.
@@ -88,12 +104,18 @@ impl Connections {
 pub(super) struct Lease {
     object: Option<Object>,
     clean: AtomicBool,
+    epoch: u64,
 }
 
 impl Lease {
     /// Takes the connection from the others for good.
     pub(super) fn detach(mut self) -> Option<ClientWrapper> {
         self.object.take().map(Object::take)
+    }
+
+    /// The epoch of what is read and written here.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Says that no transaction is open and nothing is under way.

@@ -18,7 +18,10 @@ pub(super) struct Step {
 }
 
 /// Step `n`, from 1, in order.
-const STEPS: &[Step] = &[Step { sql: include_str!("migrations/0001.sql"), compatible: false }];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("migrations/0001.sql"), compatible: false },
+    Step { sql: include_str!("migrations/0002.sql"), compatible: true },
+];
 
 /// How far a database has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -18,6 +18,8 @@ pub(super) struct Append {
     pub(super) deadline: Instant,
     /// Whether a transaction with it may be committed without our knowing.
     pub(super) doubtful: bool,
+    /// The epoch of what the writer knows.
+    epoch: u64,
     reply: oneshot::Sender<Result<Stored, AppendError>>,
 }
 
@@ -30,9 +32,9 @@ pub(super) enum Stored {
 }
 
 impl Append {
-    pub(super) fn new(app: App, commit: Commit, deadline: Instant) -> (Self, oneshot::Receiver<Result<Stored, AppendError>>) {
+    pub(super) fn new(app: App, commit: Commit, deadline: Instant, epoch: u64) -> (Self, oneshot::Receiver<Result<Stored, AppendError>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { app, commit, deadline, doubtful: false, reply }, answer)
+        (Self { app, commit, deadline, doubtful: false, epoch, reply }, answer)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -69,11 +71,19 @@ impl Append {
 /// A stream of an app.
 pub(super) type Place = (App, Stream);
 
-/// Takes out those in doubt that turn out to be stored.
+/// Takes out those in doubt that turn out to be stored; of the others, turns away those of another epoch: their writer knows of batches that
+/// may be gone.
 pub(super) async fn resolve(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
-    if !appends.iter().any(|append| append.doubtful) {
-        return Ok(());
+    if appends.iter().any(|append| append.doubtful) {
+        take_seen(lease, appends).await?;
     }
+    for old in appends.extract_if(.., |append| append.epoch != lease.epoch()) {
+        old.answer(Err(AppendError::Conflict));
+    }
+    Ok(())
+}
+
+async fn take_seen(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
     let stored = stored(lease, appends.iter().map(|append| (&append.app, &append.commit))).await?;
     let (mut n, mut open) = (0, Vec::new());
     for append in appends.drain(..) {

@@ -1,7 +1,12 @@
 //! A PostgreSQL for the tests of one program: the one that `ROLLBOOK_TEST_POSTGRES` names, or a private cluster that lives as long as the
 //! program. If neither can be had, the tests fail.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part of it")]
 
+mod clock;
+
+pub(crate) use clock::DatabaseClock;
+
+use rollbook_core::time::Timestamp;
 use rollbook_store::{PostgresOptions, PostgresStore};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -135,6 +140,17 @@ impl Cluster {
 
     /// A store in an empty schema.
     pub(crate) async fn store(&self) -> PostgresStore {
-        PostgresStore::connect(&self.schema().await, PostgresOptions { connections: 10, ..PostgresOptions::default() }).await.unwrap()
+        Self::open(&self.schema().await).await
+    }
+
+    /// A store in an empty schema, and the clock that it goes by.
+    pub(crate) async fn clocked_store(&self, now: Timestamp) -> (PostgresStore, DatabaseClock) {
+        let (url, clock) = self.clocked_schema(now).await;
+        (Self::open(&url).await, clock)
+    }
+
+    /// The store at an address.
+    pub(crate) async fn open(url: &str) -> PostgresStore {
+        PostgresStore::connect(url, PostgresOptions { connections: 10, ..PostgresOptions::default() }).await.unwrap()
     }
 }

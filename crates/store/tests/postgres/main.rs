@@ -6,6 +6,7 @@ mod cluster;
 mod connecting;
 mod doubting;
 mod duties;
+mod epochs;
 mod killing;
 mod nodes;
 mod replicas;

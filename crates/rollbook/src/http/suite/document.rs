@@ -9,7 +9,7 @@ async fn document(api: &Api) -> Value {
 
 #[tokio::test]
 async fn it_names_every_operation_with_its_failures() {
-    let document = document(&Api::new()).await;
+    let document = document(&Api::new().await).await;
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
     let kit = "/client/v4/accounts/{account_id}/realtime/kit/{app_id}/sessions";

@@ -6,9 +6,10 @@ mod refusals;
 mod writes;
 
 use super::store;
-use crate::http::{AppState, Limits, Metrics, TokenLookup, router};
+use crate::http::{AppState, Limits, Metrics, TokenLookup, TokensAway, router};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::{Grant, Permission};
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -34,19 +35,21 @@ const BEN: &str = "0d3b2a4e-0000-4000-8000-00000000000b";
 /// The token is its own permission, with whom it is for where that is not acme.
 struct Tokens;
 
+#[async_trait]
 impl TokenLookup for Tokens {
-    fn look_up(&self, token: &str) -> Option<Grant> {
+    async fn look_up(&self, token: &str) -> Result<Option<Grant>, TokensAway> {
         let grant =
             |account: &str, app: Option<&str>, permission| Some(Grant { account: account.into(), app: app.map(Into::into), permission });
-        match token {
+        Ok(match token {
             "admin" => grant("acme", None, Permission::RealtimeAdmin),
             "read" => grant("acme", Some("school"), Permission::Realtime),
             "ingest" => grant("acme", Some("school"), Permission::Ingest),
             "other-app" => grant("acme", Some("choir"), Permission::RealtimeAdmin),
             "other-account" => grant("evil", None, Permission::RealtimeAdmin),
             "panic" => panic!("with a secret"),
+            "away" => return Err(TokensAway),
             _ => None,
-        }
+        })
     }
 }
 
@@ -66,13 +69,12 @@ struct Answer {
 }
 
 impl Api {
-    fn new() -> Self {
-        Self::with(Limits::default())
+    async fn new() -> Self {
+        Self::with(Limits::default()).await
     }
 
-    fn with(limits: Limits) -> Self {
-        let now = Timestamp::parse_rfc3339(NOW).unwrap();
-        let Subject { store, alive, .. } = store(Arc::new(move || now));
+    async fn with(limits: Limits) -> Self {
+        let Subject { store, alive, .. } = store(Timestamp::parse_rfc3339(NOW).unwrap()).await;
         let (store, faults) = FaultyStore::new(store);
         let ledger = Ledger::new(Arc::new(store), Options { segments: None, memory: 1 << 20 });
         let metrics = Metrics::default();
@@ -147,7 +149,7 @@ fn peer(kind: &str, id: u32, time: &str, peer: &str, more: &str) -> String {
 
 /// Ana came and went twice; Ben is in.
 async fn with_a_lesson() -> Api {
-    let api = Api::new();
+    let api = Api::new().await;
     let ana = r#","user_id":"u-ana","custom_participant_id":"c-1","display_name":"Ana \"A\"","preset_name":"host","preset_view_type":"GROUP_CALL""#;
     api.report(&[
         peer("joined", 1, "09:30:00", ANA, ana),

@@ -90,7 +90,7 @@ async fn bad_input_is_a_400() {
 
 #[tokio::test]
 async fn other_methods_are_405() {
-    let api = Api::new();
+    let api = Api::new().await;
     for (method, path, allowed) in
         [("POST", format!("{KIT}/sessions"), "GET,HEAD"), ("DELETE", EVENTS.into(), "POST"), ("PUT", "/healthz".into(), "GET,HEAD")]
     {
@@ -121,8 +121,16 @@ async fn a_lost_store_is_a_503_that_says_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_that_nobody_can_tell_is_a_503() {
+    let api = Api::new().await;
+    let answer = api.get_as("away", &format!("{KIT}/sessions")).await;
+    assert_eq!(answer.failure(503), "not available at the moment: try again");
+    assert_eq!(answer.headers["retry-after"], "1");
+}
+
+#[tokio::test]
 async fn beyond_the_limit_is_a_503_at_once() {
-    let api = Api::with(Limits { concurrent_requests: 0, ..Limits::default() });
+    let api = Api::with(Limits { concurrent_requests: 0, ..Limits::default() }).await;
     let answer = api.get(&format!("{KIT}/sessions")).await;
     answer.failure(503);
     assert_eq!(answer.headers["retry-after"], "1");
@@ -131,13 +139,13 @@ async fn beyond_the_limit_is_a_503_at_once() {
 
 #[tokio::test]
 async fn a_request_keeps_its_name() {
-    let api = Api::new();
+    let api = Api::new().await;
     let named = Request::get("/nonsense").header("x-request-id", "mine-1").body(Body::empty()).unwrap();
     assert_eq!(api.send(named).await.headers["x-request-id"], "mine-1");
 }
 
 #[tokio::test]
 async fn a_panic_is_a_500_that_says_nothing() {
-    let api = Api::new();
+    let api = Api::new().await;
     assert_eq!(api.get_as("panic", &format!("{KIT}/sessions")).await.failure(500), "internal error");
 }

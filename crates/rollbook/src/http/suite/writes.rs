@@ -21,7 +21,7 @@ async fn post_encoded(api: &Api, encoding: &str, body: impl Into<Body>) -> Answe
 
 #[tokio::test]
 async fn the_same_again_is_a_duplicate() {
-    let api = Api::new();
+    let api = Api::new().await;
     let event = peer("joined", 1, "09:30:00", ANA, "");
     api.report(std::slice::from_ref(&event)).await;
     let batch = format!("[{event},{event}]");
@@ -31,7 +31,7 @@ async fn the_same_again_is_a_duplicate() {
 
 #[tokio::test]
 async fn a_bad_event_refuses_all() {
-    let api = Api::new();
+    let api = Api::new().await;
     let lines = [peer("joined", 1, "09:30:00", ANA, ""), "{}".into(), peer("vanished", 2, "09:30:00", ANA, "")];
     let answer = api.post(EVENTS, "application/x-ndjson", lines.join("\n")).await;
     assert!(answer.failure(400).contains("2 events are bad"));
@@ -42,7 +42,7 @@ async fn a_bad_event_refuses_all() {
 
 #[tokio::test]
 async fn other_content_under_one_identity_is_a_400() {
-    let api = Api::new();
+    let api = Api::new().await;
     api.report(&[peer("joined", 1, "09:30:00", ANA, "")]).await;
     let lines = [peer("joined", 2, "09:30:00", BEN, ""), peer("joined", 1, "09:31:00", ANA, "")];
     let answer = api.post(EVENTS, "application/x-ndjson", lines.join("\n")).await;
@@ -52,7 +52,7 @@ async fn other_content_under_one_identity_is_a_400() {
 
 #[tokio::test]
 async fn binary_mode_and_other_types() {
-    let api = Api::new();
+    let api = Api::new().await;
     let data = format!(r#"{{"session":{{"id":"{SESSION}"}},"peer":{{"id":"{ANA}"}}}}"#);
     let request = Request::post(EVENTS).header("authorization", "Bearer ingest").header("content-type", "application/json");
     let request = request.header("ce-specversion", "1.0").header("ce-type", "rollbook.peer.joined").header("ce-source", "sfu");
@@ -66,7 +66,7 @@ async fn binary_mode_and_other_types() {
 
 #[tokio::test]
 async fn gzip_bodies() {
-    let api = Api::new();
+    let api = Api::new().await;
     let event = peer("joined", 1, "09:30:00", ANA, "");
     let packed = gzip(event.as_bytes());
     assert_eq!(post_encoded(&api, "gzip", packed.clone()).await.data(), json!({"accepted": 1, "duplicates": 0}));
@@ -90,32 +90,33 @@ async fn gzip_bodies() {
 #[tokio::test]
 async fn bodies_are_bounded_after_decompression() {
     let limit = 64 << 10;
-    let api = Api::with(Limits { body_bytes: limit, ..Limits::default() });
+    let api = Api::with(Limits { body_bytes: limit, ..Limits::default() }).await;
     let spaces = |bytes: usize| vec![b'\n'; bytes];
     assert_eq!(api.post(EVENTS, "application/x-ndjson", spaces(limit)).await.status, 200);
     api.post(EVENTS, "application/x-ndjson", spaces(limit + 1)).await.failure(413);
     assert_eq!(post_encoded(&api, "gzip", gzip(&spaces(limit))).await.status, 200);
     post_encoded(&api, "gzip", gzip(&spaces(100 << 20))).await.failure(413);
-    let short = Api::with(Limits { buffered_bytes: limit / 2, ..Limits::default() });
+    let short = Api::with(Limits { buffered_bytes: limit / 2, ..Limits::default() }).await;
     short.post(EVENTS, "application/x-ndjson", spaces(limit)).await.failure(503);
     assert_eq!(short.post(EVENTS, "application/x-ndjson", spaces(limit / 2)).await.status, 200, "what was held is free again");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_that_does_not_come_is_given_up() {
     let (_sender, quiet) = Channel::<Bytes, Infallible>::new(1);
-    let api = Api::with(Limits { body_timeout: Duration::from_secs(1), ..Limits::default() });
+    let api = Api::with(Limits { body_timeout: Duration::from_secs(1), ..Limits::default() }).await;
+    let slow = Api::with(Limits { request_timeout: Duration::from_secs(1), ..Limits::default() }).await;
+    tokio::time::pause();
     let answer = api.post(EVENTS, "application/x-ndjson", Body::new(quiet)).await;
     answer.failure(408);
     assert_eq!(answer.headers["connection"], "close");
     let (_sender, quiet) = Channel::<Bytes, Infallible>::new(1);
-    let slow = Api::with(Limits { request_timeout: Duration::from_secs(1), ..Limits::default() });
     slow.post(EVENTS, "application/x-ndjson", Body::new(quiet)).await.failure(503);
 }
 
 #[tokio::test]
 async fn janus_deliveries() {
-    let api = Api::new();
+    let api = Api::new().await;
     let joined = r#"[{"emitter":"a","type":64,"timestamp":1769851800000000,"session_id":1,"handle_id":2,"event":{"plugin":"janus.plugin.videoroom","data":{"event":"joined","room":"r1","id":"ana","display":"Ana"}}}]"#;
     assert_eq!(api.post(JANUS, "application/json", joined).await.data(), json!({"accepted": 1, "duplicates": 0}));
     assert_eq!(api.post(JANUS, "application/json", joined).await.data(), json!({"accepted": 0, "duplicates": 1}));

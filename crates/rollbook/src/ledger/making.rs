@@ -1,0 +1,136 @@
+//! Making a roster from folds.
+
+use super::basis::{Basis, Held};
+use super::fold::Fold;
+use super::roster::Found;
+use super::{Inner, RosterAnswer, View};
+use bytes::Bytes;
+use rollbook_core::fold::{Resolved, Validity};
+use rollbook_core::id::App;
+use rollbook_core::roster::{Part, Row, Snapshot, consolidate, encode};
+use rollbook_core::time::Timestamp;
+use rollbook_store::StoreError;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The sessions that a roster is made from: the one asked for first, then its breakouts.
+pub(super) struct Family {
+    pub(super) members: Vec<(Arc<Fold>, Option<Uuid>)>,
+    pub(super) basis: Basis,
+}
+
+/// Rows, with the span for which they hold.
+struct Rows {
+    session: Uuid,
+    rows: Vec<Row>,
+    validity: Validity,
+    /// Whether nothing but an event can change them.
+    settled: bool,
+}
+
+/// Which roster.
+#[derive(Clone)]
+struct Asked {
+    app: App,
+    session: Uuid,
+    view: View,
+    now: Timestamp,
+    as_of: Option<Timestamp>,
+    epoch: u64,
+}
+
+/// A roster, or what is to be one in a file too.
+enum Made {
+    Held(Arc<Held>),
+    Lasting(Rows, Basis),
+}
+
+impl Inner {
+    /// A roster made anew, and held.
+    pub(super) async fn made(
+        self: &Arc<Self>,
+        app: &App,
+        session: Uuid,
+        view: View,
+        found: Found,
+        as_of: Option<Timestamp>,
+    ) -> Result<RosterAnswer, StoreError> {
+        let asked = Asked { app: app.clone(), session, view, now: found.now, as_of, epoch: found.fold.epoch() };
+        let Family { members, basis } = match view {
+            View::Raw => alone(&found.fold),
+            View::Consolidated => self.family(app, &found, session, as_of).await?,
+        };
+        let (this, of) = (Arc::clone(self), asked.clone());
+        let made = aside(move || {
+            let rows = rows_of(&members, &of);
+            let lasting = rows.settled && as_of.is_none() && this.segments.are_kept();
+            if lasting { Made::Lasting(rows, basis) } else { Made::Held(this.hold(&of, rows, basis, false)) }
+        });
+        let held = match made.await? {
+            Made::Held(held) => held,
+            Made::Lasting(rows, mut basis) => {
+                basis.last = self.last_batches(app, &basis.vector).await?;
+                // In another epoch these may be the last batches of another history.
+                let stands = self.store.epoch() == asked.epoch;
+                let (this, of) = (Arc::clone(self), asked.clone());
+                aside(move || this.hold(&of, rows, basis, stands)).await?
+            }
+        };
+        Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(asked.now) })
+    }
+
+    /// Makes a roster of rows, and holds it, in a file too if it is to last.
+    fn hold(&self, asked: &Asked, rows: Rows, basis: Basis, lasting: bool) -> Arc<Held> {
+        let Rows { session, rows, validity, .. } = rows;
+        let bytes = Bytes::from(encode(rows, validity, &basis.encode()));
+        if lasting {
+            self.segments.write(&asked.app, session, asked.view, &bytes);
+        }
+        let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
+        let held = Arc::new(Held { roster: Arc::new(roster), basis, mapped: false, epoch: asked.epoch });
+        if validity.holds(asked.now) {
+            self.cache.hold_roster(&asked.app, asked.session, asked.view, Arc::clone(&held));
+        }
+        held
+    }
+}
+
+fn alone(fold: &Arc<Fold>) -> Family {
+    let vector = fold.lock().vector();
+    Family { members: vec![(Arc::clone(fold), None)], basis: Basis { vector, ..Basis::default() } }
+}
+
+/// Folding and sorting a large session takes long enough to hold up every other request of a thread.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| StoreError::Damaged(format!("roster not made: {e}")))
+}
+
+fn rows_of(members: &[(Arc<Fold>, Option<Uuid>)], asked: &Asked) -> Rows {
+    let mut all = Rows { session: asked.session, rows: Vec::new(), validity: Validity::default(), settled: true };
+    let mut named = None;
+    for (fold, session) in members {
+        let of_one = rows_of_one(fold, session.unwrap_or(asked.session), asked);
+        named.get_or_insert(of_one.session);
+        all.validity.narrow(of_one.validity);
+        all.settled &= of_one.settled;
+        all.rows.extend(of_one.rows);
+    }
+    all.session = named.unwrap_or(asked.session);
+    if asked.view == View::Consolidated {
+        all.rows = consolidate(all.session, all.rows, asked.as_of.unwrap_or(asked.now), &mut all.validity);
+    }
+    all
+}
+
+/// The raw rows of the session that an id leads to; none where no session is left.
+fn rows_of_one(fold: &Fold, session: Uuid, asked: &Asked) -> Rows {
+    fold.lock().at(asked.now, asked.as_of, |facts, reading| {
+        let validity = reading.validity();
+        let Some(Resolved::Sitting(sitting)) = reading.resolve(facts, session) else {
+            return Rows { session, rows: Vec::new(), validity, settled: false };
+        };
+        let part = Part { facts, reading, sitting };
+        let settled = reading.sittings().len() == 1 && part.is_settled(asked.now);
+        Rows { session: reading.sittings()[sitting].id, rows: part.rows(), validity, settled }
+    })
+}
