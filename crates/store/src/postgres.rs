@@ -6,10 +6,12 @@
 mod check;
 mod connect;
 mod failure;
+mod group;
 mod lanes;
 mod lease;
 mod locks;
 mod marks;
+mod once;
 mod read;
 mod schema;
 mod sessions;
@@ -29,6 +31,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use check::Check;
 use failure::stopped;
+use group::Job;
 use lanes::Lanes;
 use lease::{Connections, Lease};
 use locks::Spaces;
@@ -39,7 +42,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use waiting::Append;
-use writer::Job;
 
 /// How a node uses its database.
 #[derive(Clone, Debug)]
