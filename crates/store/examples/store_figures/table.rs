@@ -67,6 +67,11 @@ pub(crate) fn report(got: &Measured) {
     line("contest of 2 x 1 client, hot: slower / faster", got.median("contest slower"), &AtLeast(0.9));
     line("contest of 2 x 1 client, hot: most tries", got.greatest("contest tries"), &AtMost(5.0));
     line("contest of 2 x 1 client, hot: longest, ms", got.greatest("contest longest"), &AtMost(20.0));
+    // A disk that syncs slowly makes all appends long: this says how many syncs one waited for.
+    for name in ["two hot", "two 1000", "contest"] {
+        let longest = got.greatest(&format!("{name} longest")).zip(got.median("one row")).map(|(millis, rate)| millis / 1e3 * rate);
+        line(&format!("{name}: longest, in commits of one row"), longest, &Nothing);
+    }
     line("deadlocks", got.greatest("deadlocks"), &AtMost(0.0));
     for (readers, name, least, most) in
         [("32", "hot", 0.55, 0.1), ("32", "1000", 0.40, 0.1), ("256", "hot", 0.80, 0.02), ("256", "1000", 0.65, 0.02)]
