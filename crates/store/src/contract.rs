@@ -259,6 +259,12 @@ pub trait Store: Send + Sync + 'static {
         0
     }
 
+    /// Makes sure that what was read before is as safe as what is acknowledged: for who vouches for what it has only seen, as for a duplicate.
+    /// Nothing to do where nothing is told before it is as safe as it gets.
+    async fn confirm(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether the store can take appends now: writes and syncs something of no meaning.
     async fn ready(&self) -> Result<(), StoreError>;
 }

@@ -105,6 +105,10 @@ impl Store for FaultyStore {
         self.inner.epoch()
     }
 
+    async fn confirm(&self) -> Result<(), StoreError> {
+        self.inner.confirm().await
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         self.call(Method::Ready, self.inner.ready()).await
     }

@@ -12,11 +12,13 @@ mod duty;
 mod epoch;
 mod failure;
 mod follow;
+mod group;
 mod identity;
 mod lanes;
 mod lease;
 mod locks;
 mod marks;
+mod once;
 mod passwords;
 mod read;
 mod replica;
@@ -45,6 +47,7 @@ use check::{Check, Manner};
 use connect::Role;
 use epoch::Epoch;
 use failure::{Patience, stopped};
+use group::Job;
 use identity::Identity;
 use lanes::Lanes;
 use lease::{Connections, Lease};
@@ -59,7 +62,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use waiting::{Append, Stored, is_safe};
-use writer::Job;
 
 /// How a node uses its database.
 #[derive(Clone, Debug)]
@@ -312,6 +314,11 @@ impl Store for PostgresStore {
 
     fn epoch(&self) -> u64 {
         self.connections.epoch()
+    }
+
+    async fn confirm(&self) -> Result<(), StoreError> {
+        // A commit of no meaning, which the standby confirms with all before it.
+        self.ready().await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

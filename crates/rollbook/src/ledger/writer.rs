@@ -9,9 +9,10 @@ use rollbook_core::event::{Content, Event, Identity};
 use rollbook_core::fold::Verdict;
 use rollbook_core::id::{App, Stream};
 use rollbook_store::{AppendError, Commit, Entry, Seq, StoreError};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// How many deliveries of one app may wait before more are turned away.
@@ -82,7 +83,7 @@ struct Pending {
 
 impl Inner {
     /// Commits deliveries, and answers each. A delivery with an event in conflict is refused whole; the others are not held up by it.
-    async fn commit(&self, app: &App, deliveries: Vec<Delivery>) {
+    async fn commit(self: &Arc<Self>, app: &App, deliveries: Vec<Delivery>) {
         for _ in 0..ATTEMPTS {
             let attempt = self.attempt(app, &deliveries).await;
             if matches!(attempt, Err(AppendError::Conflict)) {
@@ -104,16 +105,26 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, app: &App, deliveries: &[Delivery]) -> Result<Vec<Result<Receipt, Vec<usize>>>, AppendError> {
-        let epoch = self.store.epoch();
-        let mut streams: BTreeMap<Stream, Pending> = BTreeMap::new();
-        for (stream, _) in deliveries.iter().flat_map(|delivery| &delivery.events) {
-            if !streams.contains_key(stream) {
-                let (fold, _) = self.current(app, *stream).await?;
-                let expected = fold.lock().seq();
-                streams.insert(*stream, Pending { fold, expected, new: HashMap::new(), events: Vec::new() });
-            }
+    /// The streams of the deliveries, each brought up to date. All are asked for at once, as the store answers all that wait together.
+    async fn pending(self: &Arc<Self>, app: &App, deliveries: &[Delivery]) -> Result<BTreeMap<Stream, Pending>, StoreError> {
+        let streams: BTreeSet<Stream> = deliveries.iter().flat_map(|delivery| &delivery.events).map(|(stream, _)| *stream).collect();
+        let mut asked = JoinSet::new();
+        for stream in streams {
+            let (ledger, app) = (Arc::clone(self), app.clone());
+            asked.spawn(async move { ledger.current(&app, stream).await.map(|(fold, _)| (stream, fold)) });
         }
+        let mut pending = BTreeMap::new();
+        while let Some(current) = asked.join_next().await {
+            let (stream, fold) = current.map_err(|e| StoreError::Unavailable(format!("a stream was not read: {e}")))??;
+            let expected = fold.lock().seq();
+            pending.insert(stream, Pending { fold, expected, new: HashMap::new(), events: Vec::new() });
+        }
+        Ok(pending)
+    }
+
+    async fn attempt(self: &Arc<Self>, app: &App, deliveries: &[Delivery]) -> Result<Vec<Result<Receipt, Vec<usize>>>, AppendError> {
+        let epoch = self.store.epoch();
+        let mut streams = self.pending(app, deliveries).await?;
         let results: Vec<_> = deliveries.iter().map(|delivery| judge(&mut streams, &delivery.events)).collect();
         let mut commit = Commit::default();
         for (stream, pending) in streams.iter().filter(|(_, pending)| !pending.events.is_empty()) {
@@ -129,7 +140,7 @@ impl Inner {
         if commit.entries.is_empty() {
             if results.iter().any(|result| matches!(result, Ok(receipt) if receipt.duplicates > 0)) {
                 // What was seen may not be as safe yet as what is acknowledged has to be; once a later commit is, it is.
-                self.store.ready().await?;
+                self.store.confirm().await?;
             }
             return Ok(results);
         }

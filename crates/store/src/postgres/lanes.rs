@@ -4,11 +4,11 @@
 //! so where it still loses, the lane tells it so and keeps the places for a moment. The writer catches up, appends again, and can't lose.
 
 use super::failure::{Failure, Patience};
+use super::group::Job;
 use super::lease::{Connections, Lease};
 use super::locks::{Spaces, slots};
 use super::transaction::{Broken, Mode, Verdict, write};
 use super::waiting::{Append, Place, resolve};
-use super::writer::Job;
 use crate::contract::AppendError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +17,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 /// The most lanes at once; each has a connection.
-const MOST: usize = 4;
+const MOST: usize = 3;
 /// How long places are kept for a writer that catches up. It may have nothing left to append, and meanwhile nobody else can.
-const KEPT: Duration = Duration::from_millis(20);
+const KEPT: Duration = Duration::from_millis(10);
 /// So many losses in a row, none later than this after the one before, lead into a lane.
 const LOSSES: u32 = 2;
 const IN_A_ROW: Duration = Duration::from_millis(100);
@@ -140,10 +140,7 @@ impl Lanes {
     async fn pass(&self, appends: &mut Vec<Append>) -> Result<(), Failure> {
         let lease = self.connections.lease().await?;
         let places: Vec<Place> = appends.iter().flat_map(Append::places).collect();
-        lease.batch_execute("BEGIN").await?;
-        self.spaces.hold_places(&lease, &slots(places.iter().map(|(_, stream)| *stream))).await?;
-        resolve(&lease, appends).await?;
-        if self.store(&lease, appends).await? {
+        if self.begin(&lease, &places, appends).await? {
             lease.done();
             return Ok(());
         }
@@ -153,11 +150,11 @@ impl Lanes {
         if let Some(kept) = kept {
             appends.extend(kept.next().await);
         }
-        if !appends.is_empty() && self.store(&lease, appends).await? {
-            lease.done();
-            return Ok(());
+        if appends.is_empty() {
+            lease.batch_execute("ROLLBACK").await?;
+        } else {
+            self.store(&lease, Mode::AtLast, appends).await?;
         }
-        lease.batch_execute("ROLLBACK").await?;
         lease.done();
         for append in appends.drain(..) {
             append.answer(Err(AppendError::Conflict));
@@ -165,11 +162,30 @@ impl Lanes {
         Ok(())
     }
 
-    /// Whether the transaction has ended, with all that was to be stored.
-    async fn store(&self, lease: &Lease, appends: &mut Vec<Append>) -> Result<bool, Failure> {
+    /// Waits for the places, and stores what can be stored. Whether that was all, and the transaction has ended. All of it is sent at once:
+    /// others wait for as long as the places are held.
+    async fn begin(&self, lease: &Lease, places: &[Place], appends: &mut Vec<Append>) -> Result<bool, Failure> {
+        Spaces::prepare_to_hold(lease).await?;
+        let slots = slots(places.iter().map(|(_, stream)| *stream));
+        let begin = async { Ok(lease.batch_execute("BEGIN").await?) };
+        let hold = self.spaces.hold_places(lease, &slots);
+        if appends.iter().any(|append| append.doubtful) {
+            tokio::try_join!(begin, hold)?;
+            resolve(lease, appends).await?;
+            if appends.is_empty() {
+                lease.batch_execute("ROLLBACK").await?;
+                return Ok(true);
+            }
+            return self.store(lease, Mode::Alone, appends).await;
+        }
+        Ok(tokio::try_join!(begin, hold, self.store(lease, Mode::Alone, appends))?.2)
+    }
+
+    /// Whether all was stored, and the transaction has ended.
+    async fn store(&self, lease: &Lease, mode: Mode, appends: &mut Vec<Append>) -> Result<bool, Failure> {
         let before: Vec<bool> = appends.iter().map(|append| append.doubtful).collect();
         appends.iter_mut().for_each(|append| append.doubtful = true);
-        let result = write(lease, self.spaces, Mode::Alone, appends, false).await;
+        let result = write(lease, self.spaces, mode, appends, false).await;
         if !matches!(result, Err(Broken { doubtful: true, .. })) {
             appends.iter_mut().zip(before).for_each(|(append, before)| append.doubtful = before);
         }

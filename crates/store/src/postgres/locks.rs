@@ -24,6 +24,8 @@ pub(super) fn slot(stream: Stream) -> i32 {
     i32::try_from((folded ^ (folded >> 8)) % SLOTS).unwrap_or_default()
 }
 
+const HOLD: &str = "SELECT pg_advisory_xact_lock($1, slot) FROM unnest($2::integer[]) AS slot";
+
 /// The slots of streams, ascending, each once.
 pub(super) fn slots(streams: impl Iterator<Item = Stream>) -> Vec<i32> {
     let mut slots: Vec<i32> = streams.map(slot).collect();
@@ -57,8 +59,13 @@ impl Spaces {
 
     /// Waits for the places, each to be held alone until the transaction ends.
     pub(super) async fn hold_places(self, client: &ClientWrapper, slots: &[i32]) -> Result<(), Failure> {
-        let sql = "SELECT pg_advisory_xact_lock($1, slot) FROM unnest($2::integer[]) AS slot";
-        client.execute(&client.prepare_cached(sql).await?, &[&self.places, &slots]).await?;
+        client.execute(&client.prepare_cached(HOLD).await?, &[&self.places, &slots]).await?;
+        Ok(())
+    }
+
+    /// Prepares [`Self::hold_places`], so that it can be sent together with what comes before and after it.
+    pub(super) async fn prepare_to_hold(client: &ClientWrapper) -> Result<(), Failure> {
+        client.prepare_cached(HOLD).await?;
         Ok(())
     }
 

@@ -1,9 +1,11 @@
-//! The transaction of appends: many commits, each whole or not at all, and two round trips in all.
+//! The transaction of appends: many commits, each whole or not at all, and two round trips in all; one where a single statement
+//! will do.
 
 use super::failure::Failure;
 use super::lease::Lease;
 use super::locks::{Spaces, slot, sources};
 use super::marks::{self, Marks};
+use super::once;
 use super::values::{CLOCK, Keys, stream};
 use super::waiting::Append;
 use crate::contract::{Entry, Link};
@@ -41,10 +43,15 @@ pub(super) enum Mode {
     Sharing,
     /// It was begun, and holds the places alone. Where nothing was won, it stays open.
     Alone,
+    /// The same, but it ends here.
+    AtLast,
 }
 
 /// Stores what can be stored of the appends, no two of which name one stream, and commits. The verdicts are in the order of the appends.
 pub(super) async fn write(lease: &Lease, spaces: Spaces, mode: Mode, appends: &[Append], probe: bool) -> Result<Vec<Verdict>, Broken> {
+    if !probe && once::suffices(appends) {
+        return once::write(lease, spaces, mode, appends).await;
+    }
     let offer = Offer::of(appends.iter());
     let found = offer.insert(lease, spaces, mode).await?;
     let verdicts: Vec<Verdict> = appends.iter().map(|append| found.of(append)).collect();
@@ -52,7 +59,7 @@ pub(super) async fn write(lease: &Lease, spaces: Spaces, mode: Mode, appends: &[
     let won = || appends.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Won).map(|(append, _)| append);
     if won().next().is_some() || probe {
         finish(lease, &Offer::of(won()), probe).await.map_err(|failure| Broken { failure, doubtful: true })?;
-    } else if mode == Mode::Sharing {
+    } else if mode != Mode::Alone {
         lease.batch_execute("ROLLBACK").await?;
     }
     Ok(verdicts)
@@ -79,7 +86,7 @@ impl<'a> Offer<'a> {
             slots.push(slot(entry.stream));
         }
         let insert = lease.prepare_cached(&insert_sql()).await?;
-        let alone = mode == Mode::Alone;
+        let alone = mode != Mode::Sharing;
         let Keys { accounts, apps, kinds, ids } = &keys;
         let params: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
             &[accounts, apps, kinds, ids, &expected, &batches, &slots, &alone, &spaces.places];

@@ -1,73 +1,23 @@
 //! The task that commits. It takes all appends that wait and puts them into one transaction.
+//!
+//! While one transaction is being synced the next is made ready. Nothing depends on which of them ends first: an append that builds on
+//! another comes after the other was answered, and of two that want one place the journal's key lets one in.
 
-use super::failure::{Failure, Patience, again};
+use super::failure::{Failure, Patience};
+use super::group::{Group, Job, MOST, Pace, gather};
 use super::lanes::Lanes;
 use super::lease::Connections;
 use super::locks::Spaces;
 use super::transaction::{Mode, Verdict, write};
-use super::waiting::{Append, resolve};
-use crate::contract::{AppendError, StoreError};
-use std::collections::HashSet;
+use super::waiting::resolve;
+use crate::contract::AppendError;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// The most appends that wait, and the most that share a commit.
-const MOST: usize = 1024;
-/// Once the appends of a commit hold so many bytes, no more join it.
-const MANY_BYTES: usize = 32 << 20;
-
-/// What waits for the next commit.
-pub(super) enum Job {
-    Append(Append),
-    /// Only whether a commit can be had.
-    Probe(Instant, oneshot::Sender<Result<(), StoreError>>),
-}
-
-/// The jobs of one commit.
-#[derive(Default)]
-struct Group {
-    appends: Vec<Append>,
-    probes: Vec<(Instant, oneshot::Sender<Result<(), StoreError>>)>,
-    bytes: usize,
-    streams: HashSet<super::waiting::Place>,
-}
-
-impl Group {
-    /// Adds a job; hands it back where the group has one of its streams already: only a later statement can tell whether it follows.
-    fn add(&mut self, job: Job) -> Result<(), Job> {
-        match job {
-            Job::Probe(deadline, reply) => self.probes.push((deadline, reply)),
-            Job::Append(append) => {
-                let places = append.places();
-                if places.iter().any(|place| self.streams.contains(place)) {
-                    return Err(Job::Append(append));
-                }
-                self.streams.extend(places);
-                self.bytes += append.bytes();
-                self.appends.push(append);
-            }
-        }
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.appends.len() >= MOST || self.bytes >= MANY_BYTES
-    }
-
-    /// Tells those whose time is over, and returns when that of the next will be; none where nobody is left.
-    fn expire(&mut self, text: &str) -> Option<Instant> {
-        let now = Instant::now();
-        for late in self.appends.extract_if(.., |append| append.deadline <= now) {
-            late.give_up(text);
-        }
-        for (_, reply) in self.probes.extract_if(.., |(deadline, _)| *deadline <= now) {
-            let _ = reply.send(Err(StoreError::Unavailable(text.into())));
-        }
-        let probes = self.probes.iter().map(|(deadline, _)| *deadline);
-        self.appends.iter().map(|append| append.deadline).chain(probes).min()
-    }
-}
+/// So many transactions at once, each on a connection of its own.
+const AT_ONCE: usize = 2;
 
 /// Starts the task, and returns the way to it. The task ends when the last sender is dropped and the queue is done.
 pub(super) fn start(connections: Arc<Connections>, spaces: Spaces) -> (mpsc::Sender<Job>, Arc<Lanes>) {
@@ -86,27 +36,23 @@ struct Writer {
 
 impl Writer {
     async fn run(self, mut queue: mpsc::Receiver<Job>) {
-        // What met a stream of the group before it.
-        let mut deferred: Vec<Job> = Vec::new();
+        let (this, mut commits, mut deferred, mut pace) = (Arc::new(self), JoinSet::new(), Vec::new(), Pace::default());
         loop {
-            let mut group = Group::default();
-            let mut waiting = std::mem::take(&mut deferred).into_iter();
-            let mut next = waiting.next();
-            if next.is_none() {
-                next = queue.recv().await;
+            while commits.len() >= AT_ONCE {
+                pace = commits.join_next().await.and_then(Result::ok).unwrap_or_default();
             }
-            let Some(mut job) = next else { return };
-            loop {
-                deferred.extend(group.add(job).err());
-                if group.is_full() {
-                    break;
-                }
-                let Some(other) = waiting.next().or_else(|| queue.try_recv().ok()) else { break };
-                job = other;
+            while let Some(done) = commits.try_join_next() {
+                pace = done.unwrap_or_default();
             }
-            deferred.extend(waiting);
-            self.commit(group).await;
+            let Some(group) = gather(&mut queue, &mut deferred, pace).await else { break };
+            let (this, began, size) = (Arc::clone(&this), Instant::now(), group.appends.len());
+            commits.spawn(async move {
+                this.commit(group).await;
+                Pace { size, took: began.elapsed() }
+            });
         }
+        // Dropping the set would end them.
+        while commits.join_next().await.is_some() {}
     }
 
     /// Tries until every job of the group is answered or on its way elsewhere.
@@ -127,7 +73,7 @@ impl Writer {
                 // One of them is what the database refuses: alone, each finds out for itself.
                 Failure::Lasting(_) if group.appends.len() > 1 => {
                     for append in std::mem::take(&mut group.appends) {
-                        Box::pin(self.commit(Group { appends: vec![append], ..Group::default() })).await;
+                        Box::pin(self.commit(Group::of(append))).await;
                     }
                 }
                 Failure::Lasting(error) => return group.refuse(&error),
@@ -178,16 +124,5 @@ impl Writer {
             append.answer(Err(AppendError::Conflict));
         }
         Ok(())
-    }
-}
-
-impl Group {
-    fn refuse(self, error: &StoreError) {
-        for append in self.appends {
-            append.answer(Err(again(error).into()));
-        }
-        for (_, reply) in self.probes {
-            let _ = reply.send(Err(again(error)));
-        }
     }
 }

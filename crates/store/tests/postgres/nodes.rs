@@ -121,6 +121,45 @@ async fn no_node_starves() {
     assert!(most.iter().all(|tries| *tries <= 10), "one append needed {most:?} tries");
 }
 
+/// Appends of two nodes, each to many streams, meet at all of them while several commits of each are under way: nobody waits in a circle,
+/// and of each stream what was acknowledged is there in order. Those of one stream and those of several share their commits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_under_way_side_by_side_meet_at_many_streams() {
+    const MANY: u64 = 12;
+    let nodes = nodes(&cluster().schema().await, PostgresOptions::default()).await;
+    let client = cluster().client().await;
+    let sql = "SELECT coalesce(sum(deadlocks), 0)::bigint FROM pg_stat_database";
+    let before: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
+    let mut tasks = JoinSet::new();
+    for (n, node) in (0..).zip(nodes[..2].iter().map(Arc::clone)) {
+        for task in 0..8 {
+            let (node, mut dice) = (Arc::clone(&node), Dice(n * 100 + task));
+            tasks.spawn(async move {
+                let mut done = 0_u64;
+                while done < 40 {
+                    let first = dice.roll(MANY);
+                    let mut entries = Vec::new();
+                    for other in 0..=if task < 6 { 0 } else { dice.roll(3) } {
+                        let stream = session(((first + other * 5) % MANY).into());
+                        entries.push(entry(stream, head(&*node, stream).await.unwrap(), &format!("{n}:{task}:{done}")));
+                    }
+                    match append(&*node, entries).await {
+                        Ok(()) => done += 1,
+                        result => assert!(is_conflict(&result), "{result:?}"),
+                    }
+                }
+            });
+        }
+    }
+    tasks.join_all().await;
+    for n in 0..MANY {
+        let stored = batches(&*nodes[2], session(n.into())).await.unwrap();
+        assert!(stored.iter().map(|batch| batch.seq).eq(1..=stored.len() as Seq), "numbers have gaps");
+    }
+    let after: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(after, before, "deadlocks");
+}
+
 /// A session is settled on one node while another appends to it or to its source, in a commit that takes a while: it is never left as
 /// settled before the latest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,8 +177,19 @@ async fn settling_meets_appends_of_other_nodes() {
             tokio::time::sleep(Duration::from_millis(n as u64 % 7)).await;
             nodes[1].settle(&app, stream, &vector, &records).await.unwrap()
         };
-        let (settled, appended) = tokio::join!(settle, append(&*nodes[2], beside.chain([late])));
-        appended.unwrap();
+        let append_late = async {
+            // All of one commit; or many commits, which the store puts into one statement.
+            if n % 4 > 0 {
+                return append(&*nodes[2], beside.chain([late])).await.unwrap();
+            }
+            let mut all = JoinSet::new();
+            for entry in beside.chain([late]) {
+                let node = Arc::clone(&nodes[2]);
+                all.spawn(async move { append(&*node, [entry]).await.unwrap() });
+            }
+            all.join_all().await;
+        };
+        let (settled, ()) = tokio::join!(settle, append_late);
         settled_first += u32::from(settled);
         let open = nodes[0].unsettled(&app).await.unwrap().contains(&stream);
         assert!(open, "session {n}, settled: {settled}, does not wait for its latest news");
