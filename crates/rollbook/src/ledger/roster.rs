@@ -30,7 +30,7 @@ impl Found {
     /// See [`State::live_page`](super::fold::State::live_page).
     async fn live_page(&self, session: Uuid, query: &Query, as_of: Option<Timestamp>) -> Result<Option<LivePage>, StoreError> {
         let behind = self.fold.lock().behind();
-        if behind < READ_AT_ONCE {
+        if behind < READ_AT_ONCE && query.search.is_none() {
             return Ok(self.fold.lock().live_page(session, query, self.now, as_of));
         }
         let (fold, query, now) = (Arc::clone(&self.fold), query.clone(), self.now);
@@ -61,7 +61,7 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, view, as_of, query.details).await? {
             return standing.page(query).await.map(Some);
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
@@ -70,7 +70,7 @@ impl Ledger {
         {
             return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
         }
-        inner.made(app, session, view, found, as_of).await?.page(query).await.map(Some)
+        inner.made(app, session, view, found, as_of, query.details).await?.page(query).await.map(Some)
     }
 
     /// A participant of a session, by the peer's id: the answer's one row. None where the app knows no such session, or it lists no such peer.
@@ -85,7 +85,7 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, View::Raw, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, View::Raw, as_of, true).await? {
             return Ok(standing.only(peer));
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
@@ -106,11 +106,11 @@ impl Ledger {
     /// Where the store can't read.
     pub async fn roster(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, view, as_of, true).await? {
             return Ok(Some(standing));
         }
         match inner.find(app, session).await? {
-            Some(found) => inner.made(app, session, view, found, as_of).await.map(Some),
+            Some(found) => inner.made(app, session, view, found, as_of, true).await.map(Some),
             None => Ok(None),
         }
     }
@@ -152,15 +152,23 @@ pub(super) struct Family {
 }
 
 impl Inner {
-    /// The roster that is held, if all that it was made from still stands.
-    async fn standing(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
-        let Some(held) = self.held(app, session, view).await? else { return Ok(None) };
+    /// The roster that is held, if all that it was made from still stands, and it has the details if they are asked for.
+    async fn standing(
+        &self,
+        app: &App,
+        session: Uuid,
+        view: View,
+        as_of: Option<Timestamp>,
+        details: bool,
+    ) -> Result<Option<RosterAnswer>, StoreError> {
+        let Some(held) = self.held(app, session, view).await?.filter(|held| held.complete || !details) else { return Ok(None) };
         let Some(now) = self.unchanged(app, &held.basis).await? else { return Ok(None) };
         let now = as_of.unwrap_or(now);
         Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now }))
     }
 
-    /// A roster made anew, and held.
+    /// A roster made anew, and held. Of sessions that go on the rows have all their details only if these are asked for: nine tenths of
+    /// the work are the events.
     async fn made(
         self: &Arc<Self>,
         app: &App,
@@ -168,6 +176,7 @@ impl Inner {
         view: View,
         found: Found,
         as_of: Option<Timestamp>,
+        details: bool,
     ) -> Result<RosterAnswer, StoreError> {
         let now = found.now;
         let mut family = match view {
@@ -177,7 +186,7 @@ impl Inner {
         family.basis.last = self.last_batches(app, &family.basis.vector).await?;
         let (this, app) = (Arc::clone(self), app.clone());
         // Folding and sorting a large session takes long enough to hold up every other request of this thread.
-        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, now, as_of)).await;
+        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, (now, as_of), details)).await;
         let held = made.map_err(|e| StoreError::Damaged(format!("roster not made: {e}")))?;
         Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(now) })
     }
@@ -215,11 +224,19 @@ impl Inner {
     }
 
     /// Makes a roster and holds it.
-    fn make(&self, app: &App, asked: Uuid, view: View, family: Family, now: Timestamp, as_of: Option<Timestamp>) -> Arc<Held> {
+    fn make(
+        &self,
+        app: &App,
+        asked: Uuid,
+        view: View,
+        family: Family,
+        (now, as_of): (Timestamp, Option<Timestamp>),
+        details: bool,
+    ) -> Arc<Held> {
         let (mut rows, mut validity, mut settled) = (Vec::new(), Validity::default(), true);
         let mut named = None;
         for (fold, session) in &family.members {
-            let of_one = rows_of(fold, session.unwrap_or(asked), now, as_of);
+            let of_one = rows_of(fold, session.unwrap_or(asked), now, as_of, details);
             named.get_or_insert(of_one.session);
             validity.narrow(of_one.validity);
             settled &= of_one.settled;
@@ -234,7 +251,7 @@ impl Inner {
             self.segments.write(app, session, view, &bytes);
         }
         let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
-        let held = Arc::new(Held { roster: Arc::new(roster), basis: family.basis, mapped: false });
+        let held = Arc::new(Held { roster: Arc::new(roster), basis: family.basis, mapped: false, complete: details || settled });
         if validity.holds(now) {
             self.cache.hold_roster(app, asked, view, Arc::clone(&held));
         }
@@ -242,8 +259,9 @@ impl Inner {
     }
 }
 
-/// The raw rows of the session that an id leads to; none where no session is left.
-fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>) -> Rows {
+/// The raw rows of the session that an id leads to; none where no session is left. They have all their details if these are asked for, or
+/// if the session is settled.
+fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>, details: bool) -> Rows {
     fold.lock().at(now, as_of, |facts, reading| {
         let validity = reading.validity();
         let Some(Resolved::Sitting(sitting)) = reading.resolve(facts, session) else {
@@ -251,6 +269,7 @@ fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>)
         };
         let part = Part { facts, reading, sitting };
         let settled = reading.sittings().len() == 1 && part.is_settled(now);
-        Rows { session: reading.sittings()[sitting].id, rows: part.rows(), validity, settled }
+        let rows = if details || settled { part.rows() } else { part.rows_in_brief() };
+        Rows { session: reading.sittings()[sitting].id, rows, validity, settled }
     })
 }
