@@ -193,8 +193,17 @@ fn main() {
 
     let start = Timer::start();
     let part = Part { facts: &session.facts, reading: &session.reading, sitting: 0 };
-    let bytes = encode(part.rows(), Validity::default(), b"tag");
-    report("roster made and encoded", start.seconds() * 1e3, "ms");
+    drop(black_box(part.summary(later)));
+    report("session summed up", start.seconds() * 1e3, "ms");
+    let start = Timer::start();
+    drop(black_box(part.rows_in_brief()));
+    report("rows made, in brief", start.seconds() * 1e3, "ms");
+    let start = Timer::start();
+    let rows = part.rows();
+    report("rows made, with details", start.seconds() * 1e3, "ms");
+    let start = Timer::start();
+    let bytes = encode(rows, Validity::default(), b"tag");
+    report("roster encoded", start.seconds() * 1e3, "ms");
     report("roster encoded", bytes.len() as f64 / people as f64, "B a participant");
     let roster = Snapshot::new(bytes).unwrap();
     pages("ended", people, |query| roster.page(query, later).rows.iter().map(|ix| shown(roster.row(*ix))).sum());

@@ -4,6 +4,7 @@ use super::brief::{Brief, Stays, at_a_glance};
 use super::facts::{Facts, PeerIx};
 use super::group::{Attendance, attend};
 use super::heap::make_room;
+use super::record::RecordIx;
 use super::sitting::{StayAt, Timeline};
 use super::stay::Validity;
 use crate::event::Kind;
@@ -18,6 +19,8 @@ pub(super) struct Attended {
     pub(super) briefs: Vec<Brief>,
     /// Of those of whom there is more to say.
     pub(super) more: BTreeMap<PeerIx, Box<Attendance>>,
+    /// Of those of whom there is no more to say: the leave by slot that closed the stay.
+    pub(super) by_slot: BTreeMap<PeerIx, RecordIx>,
     robots: BTreeSet<PeerIx>,
     pub(super) deadlines: Ranked<Deadline>,
     relied_on: Option<Timestamp>,
@@ -74,7 +77,8 @@ impl Attended {
 
     /// Whether all of a peer's events that anything follows from are its own.
     pub(super) fn in_brief(&self, peer: PeerIx) -> bool {
-        self.briefs.get(peer as usize).is_none_or(|brief| !brief.is_more())
+        let in_brief = self.briefs.get(peer as usize).is_none_or(|brief| !brief.is_more());
+        in_brief && (self.by_slot.is_empty() || !self.by_slot.contains_key(&peer))
     }
 
     pub(super) fn stays(&self, peer: PeerIx) -> Stays<'_> {
@@ -92,7 +96,7 @@ impl Attended {
             Some(attendance) => Cow::Borrowed(attendance),
             None => {
                 let brief = self.briefs.get(peer as usize).copied().unwrap_or(Brief::NONE);
-                Cow::Owned(brief.in_full(facts, peer))
+                Cow::Owned(brief.in_full(facts, peer, self.by_slot.get(&peer).copied()))
             }
         }
     }
@@ -112,7 +116,7 @@ impl Attended {
         let mut read = BTreeSet::new();
         for &peer in stale {
             if let Some(brief) = at_a_glance(facts, peer, now) {
-                from = from.min(self.replace(facts, peer, brief, None, timeline.as_deref_mut()));
+                from = from.min(self.replace(facts, peer, (brief, None), None, timeline.as_deref_mut()));
             } else if !read.contains(&peer) {
                 let alone = [peer];
                 let (peers, slots) = facts.group(peer).map_or((&alone[..], &[][..]), |group| (&group.peers, &group.slots));
@@ -120,7 +124,8 @@ impl Attended {
                     read.insert(peer);
                     let brief = Brief::of(facts, &attendance);
                     let more = brief.is_none().then_some(attendance);
-                    from = from.min(self.replace(facts, peer, brief.unwrap_or(Brief::MORE), more, timeline.as_deref_mut()));
+                    let brief = brief.unwrap_or((Brief::MORE, None));
+                    from = from.min(self.replace(facts, peer, brief, more, timeline.as_deref_mut()));
                 }
             }
         }
@@ -139,14 +144,14 @@ impl Attended {
         &mut self,
         facts: &Facts,
         peer: PeerIx,
-        brief: Brief,
+        (brief, by_slot): (Brief, Option<RecordIx>),
         more: Option<Attendance>,
         timeline: Option<&mut Timeline>,
     ) -> Timestamp {
         let never = Timestamp::from_micros(i64::MAX);
         let robot = facts.kind(peer) == Kind::Robot;
-        let same = self.briefs[peer as usize] == brief && self.more.get(&peer).map(AsRef::as_ref) == more.as_ref();
-        if same && self.is_robot(peer) == robot {
+        let same_more = self.more.get(&peer).map(AsRef::as_ref) == more.as_ref() && self.by_slot.get(&peer).copied() == by_slot;
+        if self.briefs[peer as usize] == brief && same_more && self.is_robot(peer) == robot {
             return never;
         }
         if let Some(relied_on) = more.as_ref().map(|more| more.validity.relied_on).filter(|at| at.micros() > i64::MIN) {
@@ -160,6 +165,10 @@ impl Attended {
         };
         let old = timeline.is_some().then(|| starts(self));
         self.briefs[peer as usize] = brief;
+        match by_slot {
+            Some(leave) => drop(self.by_slot.insert(peer, leave)),
+            None => drop(self.by_slot.remove(&peer)),
+        }
         match more {
             Some(more) => drop(self.more.insert(peer, Box::new(more))),
             None => drop(self.more.remove(&peer)),

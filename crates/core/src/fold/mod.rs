@@ -18,7 +18,6 @@ mod stay;
 mod table;
 mod taking;
 
-pub(crate) use brief::Stays;
 pub(crate) use facts::Times;
 pub use facts::{Changes, DEFAULT_KEEP_ALIVE, Facts, PeerIx, Verdict};
 pub use reading::{Reading, Resolved, SittingIx};

@@ -83,6 +83,6 @@ impl Attended {
     fn size(&self) -> usize {
         // Beside its own fields an attendance has some stays and entries.
         let in_full = in_tree(12) + size_of::<Attendance>() + 200;
-        self.briefs.capacity() * size_of::<Brief>() + self.more.len() * in_full + self.deadlines.size()
+        self.briefs.capacity() * size_of::<Brief>() + self.more.len() * in_full + self.by_slot.len() * in_tree(8) + self.deadlines.size()
     }
 }

@@ -1,6 +1,6 @@
 //! The roster of a session that goes on: its orders kept up to date peer by peer, so that no page of it sorts, scans or counts.
 
-use super::page::{Query, Sort};
+use super::page::{Order, Query, Search, Sort};
 use super::row::{Length, Part, length};
 use crate::fold::{Changes, Facts, PeerIx, Reading};
 use crate::ranked::Ranked;
@@ -41,7 +41,7 @@ impl LiveRosters {
     }
 
     /// How many rows a session's list has, how many lie before the page, and the page's, as peers in order. None where nobody is in.
-    /// The session's roster is made on the first call; a search in the query is not looked at.
+    /// The session's roster is made on the first call. A search looks at every row, and else a page costs the same wherever it lies.
     pub fn page(&mut self, part: Part<'_>, query: &Query, now: Timestamp) -> Option<(u32, u32, Vec<PeerIx>)> {
         let (session, order) = (part.id()?, query.order);
         let roster = self.by_session.entry(session).or_insert_with(|| LiveRoster::new(part));
@@ -49,17 +49,11 @@ impl LiveRosters {
             self.by_session.remove(&session);
             return None;
         }
-        let total = roster.joined.len();
+        let found = query.search.as_ref().map(|search| roster.found(part, search, order, now));
+        let total = found.as_ref().map_or(roster.joined.len(), Vec::len);
         let from = usize::try_from(query.offset).unwrap_or(usize::MAX).min(total);
         let to = from.saturating_add(query.limit as usize).min(total);
-        let (low, high) = if order.descending { (total - to, total - from) } else { (from, to) };
-        let mut peers = match order.sort {
-            Sort::JoinedAt => roster.joined.from(low).take(high - low).collect(),
-            Sort::Duration => roster.by_length(part, low, high - low, now),
-        };
-        if order.descending {
-            peers.reverse();
-        }
+        let peers = found.map_or_else(|| roster.slice(part, order, from, to, now), |found| found[from..to].to_vec());
         let small = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Some((small(total), small(from), peers))
     }
@@ -137,6 +131,30 @@ impl LiveRoster {
                 Length::In(_) => self.present.insert(peer, present_key(part)),
             }
         }
+    }
+
+    /// The peers of a range of the list.
+    fn slice(&self, part: Part<'_>, order: Order, from: usize, to: usize, now: Timestamp) -> Vec<PeerIx> {
+        let total = self.joined.len();
+        let (low, high) = if order.descending { (total - to, total - from) } else { (from, to) };
+        let mut peers = match order.sort {
+            Sort::JoinedAt => self.joined.from(low).take(high - low).collect(),
+            Sort::Duration => self.by_length(part, low, high - low, now),
+        };
+        if order.descending {
+            peers.reverse();
+        }
+        peers
+    }
+
+    /// The peers whose rows match, in order.
+    fn found(&self, part: Part<'_>, search: &Search, order: Order, now: Timestamp) -> Vec<PeerIx> {
+        let mut all = self.slice(part, order, 0, self.joined.len(), now);
+        all.retain(|peer| {
+            let told = part.facts.told_of(*peer);
+            search.finds(part.facts.peer_id(*peer), told.custom_participant_id, told.display_name)
+        });
+        all
     }
 
     /// The rows of a range of the order by length: one binary search for where the two lists are cut, then a merge.

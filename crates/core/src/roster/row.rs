@@ -173,21 +173,22 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// The session's raw rows, in no particular order.
+    /// The session's raw rows with all their details, in no particular order.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        let peers = self.reading.listed(self.facts, self.sitting);
-        self.rows_of(&peers, true)
+        self.all_rows(|session, peer| self.details(session, peer))
     }
 
-    /// The raw rows of some of its peers, in their order, with their details or without.
+    /// The session's raw rows, which of their details have the stays only.
     #[must_use]
-    pub fn rows_of(&self, peers: &[PeerIx], details: bool) -> Vec<Row> {
-        let row = |peer: &PeerIx| {
-            let fields = self.fields(*peer)?;
-            Some(Row::of(fields, if details { self.details(fields.session, *peer) } else { Details::default() }))
-        };
-        peers.iter().filter_map(row).collect()
+    pub fn rows_in_brief(&self) -> Vec<Row> {
+        self.all_rows(|_, peer| Details { stays: self.shown_stays(peer), ..Details::default() })
+    }
+
+    fn all_rows(&self, details: impl Fn(Uuid, PeerIx) -> Details) -> Vec<Row> {
+        let peers = self.reading.listed(self.facts, self.sitting).into_iter();
+        let row = |peer| self.fields(peer).map(|fields| Row::of(fields, details(fields.session, peer)));
+        peers.filter_map(row).collect()
     }
 
     /// The fields of a peer's row; none where the peer has no stay in the session or is not listed.
@@ -211,10 +212,14 @@ impl Part<'_> {
 
     pub(super) fn details(&self, session: Uuid, peer: PeerIx) -> Details {
         let Self { facts, reading, sitting } = *self;
-        let mut stays = reading.stays(sitting, peer).to_vec();
-        stays.sort_by_key(shown_order);
         let events = facts.peer_events(reading, sitting, session, peer);
-        Details { stays, anomalies: reading.anomalies(facts, sitting, peer), events }
+        Details { stays: self.shown_stays(peer), anomalies: reading.anomalies(facts, sitting, peer), events }
+    }
+
+    fn shown_stays(&self, peer: PeerIx) -> Vec<Stay> {
+        let mut stays = self.reading.stays(self.sitting, peer).to_vec();
+        stays.sort_by_key(shown_order);
+        stays
     }
 
     /// The stream that the session is folded from.

@@ -2,7 +2,7 @@
 
 use super::row::Part;
 use crate::event::Place;
-use crate::fold::{Facts, PeerIx, Reading, RecordIx, Resolved, Stay, Stays, Times};
+use crate::fold::{Facts, PeerIx, Reading, RecordIx, Resolved, Stay, Times};
 use crate::id::{ParentId, Stream, StreamKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -102,20 +102,15 @@ impl Part<'_> {
     fn summary_of(&self, heard: &Heard, now: Timestamp) -> Option<Summary> {
         let sitting = *self.reading.sittings().get(self.sitting)?;
         let named = self.facts.stream().kind == StreamKind::Session;
-        let peers = self.reading.listed(self.facts, self.sitting);
-        let of_peers: Vec<Stays<'_>> = peers.iter().map(|peer| self.reading.stays(self.sitting, *peer)).collect();
-        let stays = || of_peers.iter().flat_map(|of_peer| of_peer.iter());
-        let first_stay = stays().map(|stay| stay.start).min();
-        let started_at = if named { heard.started(first_stay)? } else { sitting.begun };
-        let open = stays().filter(|stay| stay.out.is_none()).count();
-        let last_out = stays().filter_map(|stay| stay.out).max();
-        let over = last_out.unwrap_or(started_at).plus(self.facts.keep_alive());
-        let empty_until = (open == 0 && sitting.ended.is_none()).then_some(over);
+        let mut totals = Totals::default();
+        for peer in self.reading.listed(self.facts, self.sitting) {
+            totals.add(&self.reading.stays(self.sitting, peer), now);
+        }
+        let started_at = if named { heard.started(totals.first)? } else { sitting.begun };
+        let over = totals.last_out.unwrap_or(started_at).plus(self.facts.keep_alive());
+        let empty_until = (totals.open == 0 && sitting.ended.is_none()).then_some(over);
         let ended_at = sitting.ended.or(empty_until.filter(|until| now >= *until));
-        let last_come = stays().filter(|stay| stay.out.is_none()).map(|stay| stay.start).max();
         let updated_at = heard.times.span.map_or(started_at, |(_, last)| last);
-        let consumed: i128 =
-            of_peers.iter().map(|of_peer| of_peer.iter().map(|stay| i128::from(stay.length(now))).sum::<i128>().max(0)).sum();
         Some(Summary {
             id: sitting.id,
             stream: self.facts.stream(),
@@ -128,14 +123,14 @@ impl Part<'_> {
             parent: heard.earliest(self.facts, |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent)),
             started_at,
             ended_at,
-            live_participants: open as u64,
-            max_concurrent_participants: peak(stays()),
-            consumed: i64::try_from(consumed).unwrap_or(i64::MAX),
-            participants: peers.len() as u64,
+            live_participants: totals.open,
+            consumed: i64::try_from(totals.consumed).unwrap_or(i64::MAX),
+            participants: totals.participants,
             updated_at,
-            last_change_at: last_out.into_iter().chain(sitting.ended).fold(updated_at, Timestamp::max),
-            steady_from: last_come.is_none_or(|come| come <= now).then_some(now),
+            last_change_at: totals.last_out.into_iter().chain(sitting.ended).fold(updated_at, Timestamp::max),
+            steady_from: totals.last_come.is_none_or(|come| come <= now).then_some(now),
             empty_until,
+            max_concurrent_participants: totals.peak(),
         })
     }
 
@@ -225,18 +220,53 @@ impl Heard {
     }
 }
 
-/// The most stays at once; at equal times those that end go before those that begin, and stays of no length don't count.
-fn peak<'a>(stays: impl Iterator<Item = &'a Stay>) -> u64 {
-    let mut steps = Vec::new();
-    for stay in stays.filter(|stay| stay.out != Some(stay.start)) {
-        steps.push((stay.start, true));
-        steps.extend(stay.out.map(|out| (out, false)));
+/// What the stays of a session come to.
+#[derive(Default)]
+struct Totals {
+    participants: u64,
+    open: u64,
+    consumed: i128,
+    first: Option<Timestamp>,
+    last_out: Option<Timestamp>,
+    /// The latest start of whoever is in.
+    last_come: Option<Timestamp>,
+    /// The starts and the ends of stays, but for those of no length.
+    starts: Vec<Timestamp>,
+    outs: Vec<Timestamp>,
+}
+
+impl Totals {
+    /// Adds a peer.
+    fn add(&mut self, stays: &[Stay], now: Timestamp) {
+        self.participants += 1;
+        self.consumed += stays.iter().map(|stay| i128::from(stay.length(now))).sum::<i128>().max(0);
+        for stay in stays {
+            self.first = Some(self.first.map_or(stay.start, |first| first.min(stay.start)));
+            match stay.out {
+                Some(out) => self.last_out = self.last_out.max(Some(out)),
+                None => (self.open, self.last_come) = (self.open + 1, self.last_come.max(Some(stay.start))),
+            }
+            if stay.out != Some(stay.start) {
+                self.starts.push(stay.start);
+                self.outs.extend(stay.out);
+            }
+        }
     }
-    steps.sort_unstable();
-    let (mut at_once, mut most) = (0u64, 0u64);
-    for (_, comes) in steps {
-        at_once = if comes { at_once + 1 } else { at_once.saturating_sub(1) };
-        most = most.max(at_once);
+
+    /// The most stays at once; at equal times those that end go before those that begin, and stays of no length don't count.
+    fn peak(mut self) -> u64 {
+        // A sort that makes use of what is in order already, as most of it is.
+        self.starts.sort();
+        self.outs.sort();
+        let mut outs = self.outs.into_iter().peekable();
+        let (mut at_once, mut most) = (0u64, 0u64);
+        for start in self.starts {
+            while outs.next_if(|out| *out <= start).is_some() {
+                at_once = at_once.saturating_sub(1);
+            }
+            at_once += 1;
+            most = most.max(at_once);
+        }
+        most
     }
-    most
 }

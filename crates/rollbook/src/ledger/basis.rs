@@ -18,6 +18,8 @@ pub(super) struct Held {
     pub(super) mapped: bool,
     /// The store's, of all that the basis says.
     pub(super) epoch: u64,
+    /// Whether the rows have all their details, or of these only the stays.
+    pub(super) complete: bool,
 }
 
 /// What a roster was made from: while none of it changes, neither does the roster.

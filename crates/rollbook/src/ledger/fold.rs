@@ -2,6 +2,7 @@
 
 use super::Inner;
 use rollbook_core::codec;
+use rollbook_core::event::Event;
 use rollbook_core::fold::{Facts, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
 use rollbook_core::roster::{Extract, LiveRosters, Part, Query, Summary, summaries};
@@ -73,17 +74,16 @@ impl State {
         self.known.get(&self.facts.stream()).copied().unwrap_or(0)
     }
 
-    /// Takes a batch if it is the next; an older one is known. Returns whether the fold now knows it.
-    pub(super) fn take(&mut self, stream: Stream, seq: Seq, batch: &[u8]) -> Result<bool, StoreError> {
-        let Some(known) = self.known.get_mut(&stream) else { return Ok(true) };
+    /// Takes the events of a batch if it is the next; an older one is known. Returns whether the fold now knows it.
+    pub(super) fn take(&mut self, stream: Stream, seq: Seq, events: &[Event]) -> bool {
+        let Some(known) = self.known.get_mut(&stream) else { return true };
         if seq != *known + 1 {
-            return Ok(seq <= *known);
+            return seq <= *known;
         }
-        let events = codec::decode(batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
         *known = seq;
         let own = stream == self.facts.stream();
         for event in events {
-            if own { self.facts.take(&event) } else { self.facts.take_life(&event) }
+            if own { self.facts.take(event) } else { self.facts.take_life(event) }
         }
         if own && stream.kind != StreamKind::Source {
             let sources: Vec<Stream> = self.facts.sources().map(|source| self.facts.app().source_stream(source)).collect();
@@ -92,7 +92,7 @@ impl State {
             }
         }
         self.weigh();
-        Ok(true)
+        true
     }
 
     fn weigh(&self) {
@@ -112,7 +112,7 @@ impl State {
     /// A page of the session that an id leads to, from a roster that is kept up to date peer by peer: its rows, in order.
     /// None where nobody is in: then a roster that is made once serves until someone comes; and where the question is about another time.
     pub(super) fn live_page(&mut self, session: Uuid, query: &Query, now: Timestamp, as_of: Option<Timestamp>) -> Option<LivePage> {
-        if !self.keep_up(now, as_of.unwrap_or(now)) || query.search.is_some() {
+        if !self.keep_up(now, as_of.unwrap_or(now)) {
             return None;
         }
         let Some(Resolved::Sitting(sitting)) = self.reading.resolve(&self.facts, session) else { return None };
@@ -201,12 +201,13 @@ impl Inner {
     }
 }
 
-/// Takes batches in order; returns whether the fold now knows them all.
+/// Takes batches in order; returns whether the fold now knows them all. Between two batches, and while one is decoded, others may work with
+/// the fold.
 fn take_all(fold: &Fold, batches: &[Batch]) -> Result<bool, StoreError> {
-    let mut state = fold.lock();
     let mut whole = true;
-    for batch in batches {
-        whole &= state.take(batch.stream, batch.seq, &batch.batch)?;
+    for Batch { stream, seq, batch, .. } in batches {
+        let events = codec::decode(batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
+        whole &= fold.lock().take(*stream, *seq, &events);
     }
     Ok(whole)
 }

@@ -37,6 +37,8 @@ struct Asked {
     now: Timestamp,
     as_of: Option<Timestamp>,
     epoch: u64,
+    /// Whether the rows must have all their details.
+    details: bool,
 }
 
 /// A roster, or what is to be one in a file too.
@@ -46,7 +48,8 @@ enum Made {
 }
 
 impl Inner {
-    /// A roster made anew, and held.
+    /// A roster made anew, and held. Of sessions that go on the rows have all their details only if these are asked for: nine tenths of
+    /// the work are the events.
     pub(super) async fn made(
         self: &Arc<Self>,
         app: &App,
@@ -54,8 +57,9 @@ impl Inner {
         view: View,
         found: Found,
         as_of: Option<Timestamp>,
+        details: bool,
     ) -> Result<RosterAnswer, StoreError> {
-        let asked = Asked { app: app.clone(), session, view, now: found.now, as_of, epoch: found.fold.epoch() };
+        let asked = Asked { app: app.clone(), session, view, now: found.now, as_of, epoch: found.fold.epoch(), details };
         let Family { members, basis } = match view {
             View::Raw => alone(&found.fold),
             View::Consolidated => self.family(app, &found, session, as_of).await?,
@@ -81,13 +85,14 @@ impl Inner {
 
     /// Makes a roster of rows, and holds it, in a file too if it is to last.
     fn hold(&self, asked: &Asked, rows: Rows, basis: Basis, lasting: bool) -> Arc<Held> {
-        let Rows { session, rows, validity, .. } = rows;
+        let Rows { session, rows, validity, settled } = rows;
+        let complete = asked.details || settled;
         let bytes = Bytes::from(encode(rows, validity, &basis.encode()));
         if lasting {
             self.segments.write(&asked.app, session, asked.view, &bytes);
         }
         let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
-        let held = Arc::new(Held { roster: Arc::new(roster), basis, mapped: false, epoch: asked.epoch });
+        let held = Arc::new(Held { roster: Arc::new(roster), basis, mapped: false, epoch: asked.epoch, complete });
         if validity.holds(asked.now) {
             self.cache.hold_roster(&asked.app, asked.session, asked.view, Arc::clone(&held));
         }
@@ -122,7 +127,8 @@ fn rows_of(members: &[(Arc<Fold>, Option<Uuid>)], asked: &Asked) -> Rows {
     all
 }
 
-/// The raw rows of the session that an id leads to; none where no session is left.
+/// The raw rows of the session that an id leads to; none where no session is left. They have all their details if these are asked for, or
+/// if the session is settled.
 fn rows_of_one(fold: &Fold, session: Uuid, asked: &Asked) -> Rows {
     fold.lock().at(asked.now, asked.as_of, |facts, reading| {
         let validity = reading.validity();
@@ -131,6 +137,7 @@ fn rows_of_one(fold: &Fold, session: Uuid, asked: &Asked) -> Rows {
         };
         let part = Part { facts, reading, sitting };
         let settled = reading.sittings().len() == 1 && part.is_settled(asked.now);
-        Rows { session: reading.sittings()[sitting].id, rows: part.rows(), validity, settled }
+        let rows = if asked.details || settled { part.rows() } else { part.rows_in_brief() };
+        Rows { session: reading.sittings()[sitting].id, rows, validity, settled }
     })
 }

@@ -29,7 +29,7 @@ impl Found {
     /// See [`State::live_page`](super::fold::State::live_page).
     async fn live_page(&self, session: Uuid, query: &Query, as_of: Option<Timestamp>) -> Result<Option<LivePage>, StoreError> {
         let behind = self.fold.lock().behind();
-        if behind < READ_AT_ONCE {
+        if behind < READ_AT_ONCE && query.search.is_none() {
             return Ok(self.fold.lock().live_page(session, query, self.now, as_of));
         }
         let (fold, query, now) = (Arc::clone(&self.fold), query.clone(), self.now);
@@ -52,7 +52,7 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, view, as_of, query.details).await? {
             return standing.page(query).await.map(Some);
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
@@ -61,7 +61,7 @@ impl Ledger {
         {
             return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
         }
-        inner.made(app, session, view, found, as_of).await?.page(query).await.map(Some)
+        inner.made(app, session, view, found, as_of, query.details).await?.page(query).await.map(Some)
     }
 
     /// A participant of a session, by the peer's id: the answer's one row. None where the app knows no such session, or it lists no such peer.
@@ -76,7 +76,7 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, View::Raw, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, View::Raw, as_of, true).await? {
             return Ok(standing.only(peer));
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
@@ -97,11 +97,11 @@ impl Ledger {
     /// Where the store can't read.
     pub async fn roster(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, view, as_of, true).await? {
             return Ok(Some(standing));
         }
         match inner.find(app, session).await? {
-            Some(found) => inner.made(app, session, view, found, as_of).await.map(Some),
+            Some(found) => inner.made(app, session, view, found, as_of, true).await.map(Some),
             None => Ok(None),
         }
     }
@@ -137,9 +137,16 @@ impl PageAnswer {
 }
 
 impl Inner {
-    /// The roster that is held, if all that it was made from still stands.
-    async fn standing(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
-        let Some(held) = self.held(app, session, view).await? else { return Ok(None) };
+    /// The roster that is held, if all that it was made from still stands, and it has the details if they are asked for.
+    async fn standing(
+        &self,
+        app: &App,
+        session: Uuid,
+        view: View,
+        as_of: Option<Timestamp>,
+        details: bool,
+    ) -> Result<Option<RosterAnswer>, StoreError> {
+        let Some(held) = self.held(app, session, view).await?.filter(|held| held.complete || !details) else { return Ok(None) };
         let Some(now) = self.unchanged(app, &held.basis).await? else { return Ok(None) };
         if self.store.epoch() != held.epoch {
             return Ok(None);

@@ -28,7 +28,7 @@ impl Segments {
     pub(super) fn open(&self, app: &App, session: Uuid, view: View, epoch: u64) -> Option<Held> {
         let roster = Snapshot::new(map(&self.path(app, session, view)?).ok()?).ok()?;
         let basis = Basis::decode(roster.tag())?;
-        Some(Held { roster: Arc::new(roster), basis, mapped: true, epoch })
+        Some(Held { roster: Arc::new(roster), basis, mapped: true, epoch, complete: true })
     }
 
     /// Writes a segment in place of an older one: readers have either. One that can't be written is missed by nobody.
