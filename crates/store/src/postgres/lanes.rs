@@ -143,6 +143,12 @@ impl Lanes {
         lease.batch_execute("BEGIN").await?;
         self.spaces.hold_places(&lease, &slots(places.iter().map(|(_, stream)| *stream))).await?;
         resolve(&lease, appends).await?;
+        if appends.is_empty() {
+            // All of it stood already: the next user of the connection must not find a transaction, nor anyone else the places taken.
+            lease.batch_execute("ROLLBACK").await?;
+            lease.done();
+            return Ok(());
+        }
         if self.store(&lease, appends).await? {
             lease.done();
             return Ok(());
