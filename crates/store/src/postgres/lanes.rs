@@ -8,7 +8,7 @@ use super::group::Job;
 use super::lease::{Connections, Lease};
 use super::locks::{Spaces, slots};
 use super::transaction::{Broken, Mode, Verdict, write};
-use super::waiting::{Append, Place, resolve};
+use super::waiting::{Append, Place, must_resolve, resolve};
 use crate::contract::AppendError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -169,7 +169,7 @@ impl Lanes {
         let slots = slots(places.iter().map(|(_, stream)| *stream));
         let begin = async { Ok(lease.batch_execute("BEGIN").await?) };
         let hold = self.spaces.hold_places(lease, &slots);
-        if appends.iter().any(|append| append.doubtful) {
+        if must_resolve(lease, appends) {
             tokio::try_join!(begin, hold)?;
             resolve(lease, appends).await?;
             if appends.is_empty() {

@@ -71,16 +71,21 @@ impl Append {
 /// A stream of an app.
 pub(super) type Place = (App, Stream);
 
-/// Takes out those in doubt that turn out to be stored; of the others, turns away those of another epoch: their writer knows of batches that
-/// may be gone.
+/// Takes out those in doubt that turn out to be stored, and of the others those of another epoch.
 pub(super) async fn resolve(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
     if appends.iter().any(|append| append.doubtful) {
         take_seen(lease, appends).await?;
     }
+    // Their writers know of batches that may be gone.
     for old in appends.extract_if(.., |append| append.epoch != lease.epoch()) {
         old.answer(Err(AppendError::Conflict));
     }
     Ok(())
+}
+
+/// Whether what is in doubt, or of another epoch, has to be looked at before anything is stored.
+pub(super) fn must_resolve(lease: &Lease, appends: &[Append]) -> bool {
+    appends.iter().any(|append| append.doubtful || append.epoch != lease.epoch())
 }
 
 async fn take_seen(lease: &Lease, appends: &mut Vec<Append>) -> Result<(), Failure> {
