@@ -22,7 +22,7 @@ from servers import Nginx, Postgres, Rival, Rollbook, versions
 BENCH = pathlib.Path(__file__).parent
 GROUPS = ["pages", "rivals", "views", "live", "ingest", "batches", "storage", "nodes"]
 # By themselves only: they take long, or much disk.
-APART = ["growth", "scale"]
+APART = ["growth", "scale", "pins"]
 
 
 class Bench:
@@ -30,7 +30,7 @@ class Bench:
 
     def __init__(self, args):
         self.args, self.full = args, args.full
-        self.rounds, self.seconds = 3, 3 if args.full else 1
+        self.rounds, self.seconds = 3, args.seconds or (3 if args.full else 1)
         # What the figures call 1M, and the sizes below it.
         self.big = "1M" if self.full else "100k"
         sizes = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
@@ -138,6 +138,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="--scale keeps what it loaded, in bench-scale, and goes on from there the next time")
     parser.add_argument("--folder", help="where the temporary folder goes: on the disk that is meant (default: target/)")
     parser.add_argument("--out", default=str(BENCH / "results"), help="where results go")
+    parser.add_argument("--seconds", type=int, help="a sample's length, in whole seconds")
     parser.add_argument("--shrink", type=int, default=1, help="divide all sizes by this: to see that the benchmark itself works")
     parser.add_argument("--rollbook", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--loader", required=True, help=argparse.SUPPRESS)

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import time
 import urllib.request
 
 from processes import SERVER_CORE, Process, run
@@ -45,7 +46,7 @@ class Server:
 class Rollbook(Server):
     """The program as it is installed: tokens, limits, metrics and all."""
 
-    def __init__(self, binary, data, log, store="sqlite", memory="4GiB"):
+    def __init__(self, binary, data, log, store="sqlite", memory="1GiB"):
         self.binary, self.data, self.log, self.store, self.memory = binary, pathlib.Path(data), log, store, memory
         created = [binary, "token", "create", "--account", "bench", "--permission", "realtime_admin", "--data", data]
         self.token = run(created).strip()
@@ -69,7 +70,7 @@ class Nginx(Server):
         (folder / "nginx.conf").write_text(conf)
         self.process = Process([nginx_binary(), "-p", folder, "-c", folder / "nginx.conf", "-e", log], SERVER_CORE, log)
         self.url = f"http://127.0.0.1:{port}"
-        wait_for(port, self.process)
+        wait_until(lambda: listens(port), self.process)
 
 
 class Rival(Server):
@@ -102,7 +103,8 @@ class Postgres(Server):
         options = [option for setting in settings for option in ("-c", setting)]
         command = [*prefix, bin_folder / "postgres", "-D", data, "-p", self.port, *options]
         self.process = Process(command, SERVER_CORE, log, cwd=folder)
-        wait_for(self.port, self.process)
+        ready = [bin_folder / "pg_isready", "--quiet", "-h", "127.0.0.1", "-p", str(self.port)]
+        wait_until(lambda: subprocess.run(ready).returncode == 0, self.process)
         self.psql, self.folder = [*prefix, bin_folder / "psql", "-h", folder, "-p", self.port, "-U", "postgres", "-qAt"], folder
 
     def create(self, name):
@@ -121,16 +123,18 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def wait_for(port, process, within=30):
-    """Until something listens there; whoever starts listens within moments."""
-    import time
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    for _ in range(within * 50):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+
+def wait_until(ready, process, within=30):
+    """Until a server that has no way to say so is ready."""
+    deadline = time.monotonic() + within
+    while not ready():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not ready within {within} s:\n{process.tail()}")
         time.sleep(0.02)
-    raise SystemExit(f"nothing listens on port {port}:\n{process.tail()}")
 
 
 def nginx_binary():

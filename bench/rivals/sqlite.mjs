@@ -29,7 +29,7 @@ export function open(file) {
   const named = db.prepare('INSERT INTO sessions (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET id = id RETURNING no').pluck();
   const load = db.prepare(`INSERT INTO participants (session, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const told = db.prepare('INSERT INTO events (session, source, id, type, time, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING');
-  const came = db.prepare(`INSERT INTO participants (session, ${COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, 0, ?7, ?7)
+  const came = db.prepare(`INSERT INTO participants (session, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?)
     ON CONFLICT (session, id) DO UPDATE SET left_at = NULL, updated_at = excluded.updated_at`);
   const sessions = new Map();
   const counts = new Map();
@@ -47,7 +47,7 @@ export function open(file) {
   const take = db.transaction(({ source, id, type, time, data: { session, peer } }) => {
     const no = number(session.key);
     const { changes } = told.run(no, source, id, type, time, JSON.stringify(peer));
-    if (changes) came.run(no, peer.key, peer.user_id, peer.custom_participant_id, peer.display_name, peer.preset_name, time);
+    if (changes) came.run(no, peer.key, peer.user_id, peer.custom_participant_id, peer.display_name, peer.preset_name, time, time, time);
     return changes;
   });
 

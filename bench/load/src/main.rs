@@ -20,7 +20,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     let report = match Command::parse() {
-        Command::Fill(args) => fill::run(&args)?,
+        Command::Fill(args) => fill::run(args)?,
         Command::Post(args) => post::run(&args)?,
         Command::Disk(args) => disk::run(&args)?,
     };
