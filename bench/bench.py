@@ -135,6 +135,7 @@ def main():
     parser.add_argument("--only", action="append", choices=GROUPS + APART, help="this group; may be repeated")
     parser.add_argument("--scale", action="store_true", help="the group `scale` alone: many ended participants, by default 10M")
     parser.add_argument("--people", type=int, default=10_000_000, help="how many participants --scale loads, in sessions of 1,000")
+    parser.add_argument("--largest", type=int, help="the largest session of `growth`: up to 10000000")
     parser.add_argument("--keep", action="store_true", help="--scale keeps what it loaded, in bench-scale, and goes on from there the next time")
     parser.add_argument("--folder", help="where the temporary folder goes: on the disk that is meant (default: target/)")
     parser.add_argument("--out", default=str(BENCH / "results"), help="where results go")
@@ -142,6 +143,7 @@ def main():
     parser.add_argument("--shrink", type=int, default=1, help="divide all sizes by this: to see that the benchmark itself works")
     parser.add_argument("--rollbook", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--loader", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--fold-figures", help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.load = os.getloadavg()[0]
     if (os.cpu_count() or 1) < 2:

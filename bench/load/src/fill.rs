@@ -102,7 +102,7 @@ async fn tell(filling: Arc<Filling>, number: u64) -> anyhow::Result<()> {
     let Filling { args, ledger, app, .. } = &*filling;
     let main = filling.session(number);
     for session in std::iter::once(main.clone()).chain((0..args.breakouts).map(|ix| main.breakout(ix, args.breakouts))) {
-        let mut events = session.events().into_iter().peekable();
+        let mut events = session.events().peekable();
         while events.peek().is_some() {
             let receipt = ledger.ingest(app, events.by_ref().take(args.batch).collect()).await?;
             filling.added.fetch_add(receipt.accepted as u64, Ordering::Relaxed);

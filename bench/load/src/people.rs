@@ -59,24 +59,22 @@ impl Session {
         Self { key, people, place, every: (of, ix), ..self.clone() }
     }
 
-    /// All that happens, in order of time; the end last.
-    #[must_use]
-    pub(crate) fn events(&self) -> Vec<Event> {
+    /// All that happens, in order of time; the end last. Only the order is held, not the events.
+    pub(crate) fn events(&self) -> impl Iterator<Item = Event> + '_ {
         let (every, from) = self.every;
-        let mut events = Vec::with_capacity(self.people as usize * 2 + 1);
+        let mut order = Vec::with_capacity(self.people as usize * 2);
         for person in (0..self.people).map(|n| from + n * every) {
             let (joined, left) = self.times(person);
-            events.push(self.joined(person, joined));
+            order.push((joined, person, false));
             if !self.live || person % 5 == 0 {
-                events.push(self.left(person, left));
+                order.push((left, person, true));
             }
         }
-        events.sort_by_key(|event| event.time);
-        if !self.live {
-            let end = self.starts.plus(ARRIVING + STAYING);
-            events.push(self.event("end".into(), end, Body::SessionEnded(Arc::clone(&self.place), None)));
-        }
-        events
+        order.sort_unstable();
+        let event = |(at, person, leaves)| if leaves { self.left(person, at) } else { self.joined(person, at) };
+        let end = self.starts.plus(ARRIVING + STAYING);
+        let end = (!self.live).then(|| self.event("end".into(), end, Body::SessionEnded(Arc::clone(&self.place), None)));
+        order.into_iter().map(event).chain(end)
     }
 
     /// When someone joins and leaves.
