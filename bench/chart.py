@@ -5,7 +5,7 @@ import math
 
 import figures
 
-WIDTH, BAR, LEFT, RIGHT = 980, 22, 470, 110
+WIDTH, BAR, LEFT, RIGHT = 1000, 22, 500, 110
 COLOURS = {"beaten": "#1a7f37", "met": "#4c9be8", "falls short": "#d1552c"}
 LINES = ["#1f6feb", "#d1552c", "#1a7f37", "#8250df", "#9a6700", "#57606a"]
 
@@ -40,11 +40,11 @@ def figure_bars(result):
     place = lambda value: LEFT + (WIDTH - LEFT - RIGHT) * math.log(min(max(value, low), high) / low) / math.log(high / low)
     better = lambda figure, value: figure.reach / value if figure.at_most else value / figure.reach
     bottom = 40 + BAR * len(figures.ALL)
-    parts = [line(place(tick), 30, place(tick), bottom, "#24292f" if tick == 1 else "#d0d7de") for tick in (0.1, 0.5, 1, 2, 10)]
-    parts += [text(place(tick), 22, f"{tick:g} ×" if tick != 1 else "to reach", "m") for tick in (0.1, 0.5, 1, 2, 10)]
+    parts = [line(place(tick), 30, place(tick), bottom, "#24292f" if tick == 1 else "#d0d7de") for tick in (0.1, 1, 10)]
+    parts += [text(place(tick), 22, f"{tick:g} ×" if tick != 1 else "to reach", "m") for tick in (0.1, 1, 10)]
     for row, figure in enumerate(figures.ALL):
         top, value = 34 + row * BAR, result["figures"].get(figure.key)
-        words = figure.text if len(figure.text) <= 76 else figure.text[:75] + "…"
+        words = figure.text if len(figure.text) <= 74 else figure.text[:73] + "…"
         parts.append(text(LEFT - 8, top + 15, words, "e"))
         if value:
             end = place(better(figure, value))
@@ -55,21 +55,25 @@ def figure_bars(result):
     return svg(bottom + 12, parts, "Measured, as a multiple of the figure to reach")
 
 
+def exact(ten):
+    return f"{10**ten:,}" if ten >= 0 else f"{10.0**ten:g}"
+
+
 def line_plot(title, points):
     """Both axes logarithmic: what grows with the work is a slope, what does not is flat."""
     left, top, wide, tall = 90, 40, WIDTH - 300, 300
     xs, ys = [point["x"] for point in points], [max(point["y"], 1e-9) for point in points]
-    decades = lambda values: range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9) + 1)
+    decades = lambda values: range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) - 1e-9) + 1)
     x_decades, y_decades = decades(xs), decades(ys)
     scale = lambda value, tens: (math.log10(value) - tens[0]) / max(1, tens[-1] - tens[0])
     at = lambda x, y: (left + wide * scale(x, x_decades), top + tall * (1 - scale(max(y, 1e-9), y_decades)))
     parts = [text(left, 20, title)]
     for ten in x_decades:
         x, y = at(10.0**ten, 10.0 ** y_decades[0])
-        parts += [line(x, top, x, y), text(x, y + 18, f"{10**ten:,g}", "m")]
+        parts += [line(x, top, x, y), text(x, y + 18, exact(ten), "m")]
     for ten in y_decades:
         x, y = at(10.0 ** x_decades[0], 10.0**ten)
-        parts += [line(x, y, left + wide, y), text(x - 6, y + 4, f"{10.0**ten:,g}", "e")]
+        parts += [line(x, y, left + wide, y), text(x - 6, y + 4, exact(ten), "e")]
     for ix, name in enumerate(dict.fromkeys(point["line"] for point in points)):
         here = sorted((point["x"], point["y"]) for point in points if point["line"] == name)
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in here))

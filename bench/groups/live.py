@@ -13,30 +13,32 @@ ARRIVING = 5_000  # events a second
 
 def measure(bench):
     ended, ids, sizes = bench.reads()
-    data = bench.folder / "live"
-    size = bench.big
-    session = bench.fill(data, "live", sizes[size], "--live")
+    data, big = bench.folder / "live", bench.big
+    live = {size: bench.fill(data, f"live-{size}", sizes[size], "--live") for size in bench.sizes if bench.full or size == big}
     rollbook = Rollbook(bench.binary, data, bench.log("live"))
     before = rollbook.process.memory()
-    rollbook.get(page(session, 1, 25, "joinedAt"))
-    bench.note(f"a live session of {size}: {(rollbook.process.memory() - before) / sizes[size]:.0f} B of anonymous memory a participant, all told")
-    numbers = random_pages(sizes[size], 25)
-    cells, sender = [], Sender(bench, rollbook)
-    for sort in ("joinedAt", "duration"):
-        here = paths(bench, session, "live", numbers, 25, sort)
-        cells.append(Cell(f"{size} ended, {sort}", "rollbook", pages(ended, paths(bench, ids[size], size, numbers, 25, sort))))
-        cells.append(Cell(f"{size} live, quiet, {sort}", "rollbook", pages(rollbook, here)))
-        cells.append(Cell(f"{size} live, {ARRIVING:,}/s, {sort}", "rollbook", sender.beside(pages(rollbook, here))))
+    rollbook.get(page(live[big], 1, 25, "joinedAt"))
+    each = (rollbook.process.memory() - before) / sizes[big]
+    bench.keep("live", f"anonymous memory a participant, all told, {big} live", "rollbook", {"rate": each, "unit": "bytes"})
+    sender, sorts = Sender(bench, rollbook, f"live-{big}"), ("joinedAt", "duration") if bench.full else ("joinedAt",)
+    here = lambda session, size, sort: paths(bench, session, f"{session}-{size}", random_pages(sizes[size], 25), 25, sort)
+    cells = []
+    for sort in sorts:
+        cells.append(Cell(f"{big} ended, {sort}", "rollbook", pages(ended, here(ids[big], big, sort))))
+        for size, session in live.items():
+            cells.append(Cell(f"{size} live, quiet, {sort}", "rollbook", pages(rollbook, here(session, size, sort))))
+        busy = sender.beside(pages(rollbook, here(live[big], big, sort)))
+        cells.append(Cell(f"{big} live, {ARRIVING:,}/s, {sort}", "rollbook", busy))
     found = interleaved(bench, "live", cells)
-    ratios = [found[f"{size} live, {ARRIVING:,}/s, {sort}", "rollbook"]["rate"] / found[f"{size} ended, {sort}", "rollbook"]["rate"] for sort in ("joinedAt", "duration")]
-    bench.figure("live", min(ratios))
+    rate = lambda name: found[name, "rollbook"]["rate"]
+    bench.figure("live", min(rate(f"{big} live, {ARRIVING:,}/s, {sort}") / rate(f"{big} ended, {sort}") for sort in sorts))
     rollbook.stop()
 
 
 class Sender:
     """Joins and leaves of one live session, at a rate, beside what is measured."""
 
-    def __init__(self, bench, rollbook, key="live"):
+    def __init__(self, bench, rollbook, key):
         self.bench, self.rollbook, self.key, self.first = bench, rollbook, key, 100_000_000
 
     def beside(self, go):
