@@ -1,6 +1,6 @@
 """One event a POST, on disk before the answer: ours, and the rivals'; reads and writes at once; one webhook at a rate."""
 
-from measure import Cell, interleaved, pages, random_pages, wrk
+from measure import Cell, interleaved, pages, random_pages, ratio, wrk
 from groups.live import Sender
 from groups.pages import paths
 from servers import EVENTS
@@ -27,7 +27,7 @@ def measure(bench):
         name = f"joins of one session, {connections} connections"
         for short, rival in (("sqlite", rivals[0]), ("postgres", rivals[1])):
             if connections > 1 or short == "sqlite":
-                bench.figure(f"ingest{connections}-{short}", found[name, "rollbook"]["rate"] / found[name, rival.name]["rate"])
+                bench.figure(f"ingest{connections}-{short}", ratio(found[name, "rollbook"]["rate"], found[name, rival.name]["rate"]))
     bench.figure("webhook", found["webhooks, 1,000/s", "rollbook"]["p99_us"] / 1000)
     rollbook.stop()
 

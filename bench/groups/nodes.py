@@ -1,6 +1,6 @@
 """One node on PostgreSQL: every page asks the database what is new; whole stacks on one core."""
 
-from measure import Cell, interleaved, pages, random_pages
+from measure import Cell, interleaved, pages, random_pages, ratio
 from groups.pages import page, paths
 from groups.rivals import loaded
 from groups.storage import session_id
@@ -38,6 +38,6 @@ def measure(bench):
             cells.append(Cell(f"{SIZE}, random pages, {sort}", f"{rival.name}, count cached", pages(rival, paths(bench, ids[SIZE], SIZE, numbers, 25, sort))))
     found = interleaved(bench, "nodes", cells)
     name = f"{SIZE}, random pages, joinedAt"
-    bench.figure("nodes", found[name, "rollbook on PostgreSQL"]["rate"] / found[name, "fastify + PostgreSQL, count cached"]["rate"])
+    bench.figure("nodes", ratio(found[name, "rollbook on PostgreSQL"]["rate"], found[name, "fastify + PostgreSQL, count cached"]["rate"]))
     node.stop()
 

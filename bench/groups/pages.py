@@ -1,6 +1,6 @@
 """Random pages of ended sessions, next to nginx with the same bytes as files."""
 
-from measure import Cell, interleaved, pages, random_pages, write_paths
+from measure import Cell, interleaved, pages, random_pages, ratio, write_paths
 from servers import KIT
 
 
@@ -25,9 +25,9 @@ def measure(bench):
     found = interleaved(bench, "pages", cells)
     best = {rows: max((found[f"static file, {rows} rows", f"nginx, tcp_nopush {on}"] for on in ("on", "off")), key=lambda f: f["rate"]) for rows in (25, 200)}
     for sort, short in (("joinedAt", "joined"), ("duration", "duration")):
-        bench.figure(f"page25-{short}", found[f"{big} ended, 25 rows, {sort}", "rollbook"]["rate"] / best[25]["rate"])
-        bench.figure(f"page200-{short}", best[200]["cpu_us"] / found[f"{big} ended, 200 rows, {sort}", "rollbook"]["cpu_us"])
-    bench.figure("random-first", found[f"{big} ended, 25 rows, joinedAt", "rollbook"]["p50_us"] / found[f"{big} ended, page 1", "rollbook"]["p50_us"])
+        bench.figure(f"page25-{short}", ratio(found[f"{big} ended, 25 rows, {sort}", "rollbook"]["rate"], best[25]["rate"]))
+        bench.figure(f"page200-{short}", ratio(best[200]["cpu_us"], found[f"{big} ended, 200 rows, {sort}", "rollbook"]["cpu_us"]))
+    bench.figure("random-first", ratio(found[f"{big} ended, 25 rows, joinedAt", "rollbook"]["p50_us"], found[f"{big} ended, page 1", "rollbook"]["p50_us"]))
 
 
 def page(session, number, rows, sort, more=""):

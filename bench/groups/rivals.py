@@ -2,7 +2,7 @@
 
 import json
 
-from measure import Cell, interleaved, pages, write_paths
+from measure import Cell, interleaved, pages, ratio, write_paths
 from groups.pages import page
 
 # Size, how deep, and the order.
@@ -36,7 +36,7 @@ def measure(bench):
     found = interleaved(bench, "rivals", cells)
     for key, name in (("first10k", "10k, first page"), ("deep100k", "100k, duration, page at 90 %")):
         for short, rival in (("sqlite", rivals[0]), ("postgres", rivals[1])):
-            bench.figure(f"{key}-{short}", found[name, "rollbook"]["rate"] / found[name, f"{rival.name}, count cached"]["rate"])
+            bench.figure(f"{key}-{short}", ratio(found[name, "rollbook"]["rate"], found[name, f"{rival.name}, count cached"]["rate"]))
 
 
 def loaded(bench):

@@ -109,8 +109,10 @@ async fn tell(filling: Arc<Filling>, number: u64) -> anyhow::Result<()> {
         }
     }
     if !args.journal_only && !args.live {
-        let view = if args.breakouts > 0 { View::Consolidated } else { View::Raw };
-        ledger.roster(app, filling.id(number), view, None).await?;
+        ledger.roster(app, filling.id(number), View::Raw, None).await?;
+        if args.breakouts > 0 {
+            ledger.roster(app, filling.id(number), View::Consolidated, None).await?;
+        }
     }
     Ok(())
 }
