@@ -119,7 +119,7 @@ class Bench:
             "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "mode": "full" if self.full else "quick", "part": bool(self.args.only or self.args.scale),
             "seconds_a_sample": self.seconds, "rounds": self.rounds, "took_seconds": round(time.monotonic() - self.began),
             "machine": {"cores": os.cpu_count(), "cpu": cpu_name(), "kernel": platform.release(), "server_core": SERVER_CORE, "client_core": CLIENT_CORE},
-            "load_before": self.args.load, "versions": versions(self.binary), "figures": self.figures, "samples": self.samples,
+            "load_before": self.args.load, "load_after": os.getloadavg()[0], "versions": versions(self.binary), "figures": self.figures, "samples": self.samples,
             "series": self.series, "notes": self.notes,
         }
 

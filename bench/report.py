@@ -39,7 +39,7 @@ def about(result):
     machine, versions = result["machine"], result["versions"]
     return [
         f"{result['mode']} run of {result['at']}: {result['rounds']} rounds of {result['seconds_a_sample']} s a sample, medians; "
-        f"took {result['took_seconds']} s; load average before it {result['load_before']:.1f}",
+        f"took {result['took_seconds']} s; load average {result['load_before']:.1f} before it, {result['load_after']:.1f} at its end",
         f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}; servers on core {machine['server_core']}, clients on core {machine['client_core']}",
         ", ".join(f"{name} {version.split(' ', 1)[-1] if name in ('rollbook',) else version}" for name, version in versions.items()),
     ]

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from measure import Cell, interleaved, pages, random_pages
-from processes import CLIENT_CORE
+from processes import CLIENT_CORE, pinned
 from groups.pages import page, paths
 from servers import EVENTS, Rollbook
 
@@ -45,11 +45,11 @@ class Sender:
         def both(seconds):
             longest = max(1, round(seconds)) + 0.5
             sending = [
-                "taskset", "-c", str(CLIENT_CORE), self.bench.loader, "post", "--url", self.rollbook.url + EVENTS, "--token", self.rollbook.token,
+                self.bench.loader, "post", "--url", self.rollbook.url + EVENTS, "--token", self.rollbook.token,
                 "--key", self.key, "--connections", "64", "--rate", str(ARRIVING), "--leaves", "--first", str(self.first), "--seconds", str(longest),
             ]
             self.first += 10_000_000
-            sender = subprocess.Popen(list(map(str, sending)), stdout=subprocess.PIPE, text=True)
+            sender = subprocess.Popen(pinned(sending, CLIENT_CORE), stdout=subprocess.PIPE, text=True, start_new_session=True)
             sample = go(seconds)
             told = json.loads(sender.communicate(timeout=120)[0])
             return {**sample, "sent_a_second": told["events"] / longest, "post_p50_us": told["p50_us"], "post_p99_us": told["p99_us"], "refused_posts": told["refused"]}
