@@ -1,0 +1,107 @@
+"""Many ended participants, in sessions of a thousand: loading, a restart, pages cold and warm, the list of sessions."""
+
+import os
+import shutil
+import time
+import uuid
+
+from groups.pages import page
+from groups.storage import chosen, session_id
+from measure import Cell, interleaved, pages, write_paths
+from servers import KIT, Rollbook
+
+SESSION = 1_000
+PROBE = 500  # sessions loaded first, to tell what the whole would take
+DISK = 40e9  # bytes at most
+
+LISTS = {
+    "no filter": "",
+    "no filter, deep": "&page_no=900",
+    "oldest first": "&sort_order=ASC",
+    "by minutes": "&sort_by=minutesConsumed",
+    "ended": "&status=ENDED",
+    "live": "&status=LIVE",
+    "participants": "&participants=1000:",
+    "a month": "&start_time=2025-03-01T00:00:00Z&end_time=2025-03-31T00:00:00Z",
+    "a meeting": "&associated_id=MEETING",
+    "search": "&search=Algebra%2077",
+}
+
+
+def measure(bench):
+    people = max(SESSION, bench.args.people // bench.args.shrink)
+    sessions = people // SESSION
+    # A folder that is kept goes on where an earlier run was interrupted.
+    data = bench.folder / "scale" if not bench.args.keep else bench.folder.parent / "bench-scale"
+    estimate(bench, data, sessions)
+    began = time.monotonic()
+    if sessions > PROBE:
+        bench.fill(data, "scale", SESSION, "--sessions", sessions)
+    loaded = time.monotonic() - began
+    if loaded > 1:
+        bench.keep("scale", f"loading {people:,} ended participants", "rollbook", {"rate": people / loaded, "unit": "participants/s"})
+    for name, size in on_disk(data).items():
+        bench.keep("scale", f"disk an ended participant, {name}", "rollbook", {"rate": size / people, "unit": "bytes"})
+    drop_caches(bench, data)
+    serve(bench, data, sessions)
+    if not bench.args.keep:
+        shutil.rmtree(data)
+
+
+def estimate(bench, data, sessions):
+    """Loads a little, and says what the whole would take; refuses what does not fit."""
+    began = time.monotonic()
+    few = min(PROBE, sessions)
+    bench.fill(data, "scale", SESSION, "--sessions", few)
+    took, size = time.monotonic() - began, sum(on_disk(data).values()) / few
+    bench.note(f"from the first {few} sessions: {sessions * size / 1e9:.1f} GB and {sessions * took / few / 60:.0f} minutes for {sessions * SESSION:,} participants")
+    free = shutil.disk_usage(data).free
+    if sessions * size > min(DISK, free * 0.9):
+        raise SystemExit(f"{sessions * SESSION:,} participants would take {sessions * size / 1e9:.0f} GB; {min(DISK, free * 0.9) / 1e9:.0f} GB is what may be used")
+
+
+def on_disk(data):
+    segments = sum(file.stat().st_size for file in (data / "segments").rglob("*") if file.is_file())
+    return {"segments": segments, "ledger.db": sum(file.stat().st_size for file in data.glob("ledger.db*"))}
+
+
+def drop_caches(bench, data):
+    """Cold pages are those that the system has dropped from memory."""
+    os.sync()
+    for file in [*data.glob("ledger.db*"), *(data / "segments").rglob("*")]:
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
+
+def serve(bench, data, sessions):
+    began = time.monotonic()
+    rollbook = Rollbook(bench.binary, data, bench.log("scale"), memory="1GiB")
+    ids = [session_id(number, "scale") for number in range(sessions)]
+    asked = [page(session, number, 25, "joinedAt") for session, number in chosen(ids, 2000, SESSION // 25)]
+    rollbook.get(asked[0])
+    bench.keep("scale", "restart until the first page, cold", "rollbook", {"rate": time.monotonic() - began, "unit": "seconds"})
+    for name in ("cold", "warm"):
+        times = sorted(timed(rollbook, path) for path in asked[1:])
+        bench.keep("scale", f"random pages of random sessions, {name}, one at a time", "rollbook",
+            {"rate": len(times) / sum(times), "p50_us": times[len(times) // 2] * 1e6, "p99_us": times[len(times) * 99 // 100] * 1e6})
+    bench.keep("scale", "anonymous memory", "rollbook", {"rate": rollbook.process.memory(), "unit": "bytes"})
+    meeting = bench_meeting()
+    cells = [Cell("random pages of random sessions, 32 connections", "rollbook", pages(rollbook, write_paths(bench, "scale", asked)))]
+    for name, more in LISTS.items():
+        path = write_paths(bench, f"list-{name}".replace(" ", "-"), [f"{KIT}/sessions?per_page=25{more.replace('MEETING', meeting)}"])
+        cells.append(Cell(f"list of sessions, {name}", "rollbook", pages(rollbook, path, 4)))
+    interleaved(bench, "scale", cells)
+    bench.keep("scale", "anonymous memory, after the lists", "rollbook", {"rate": rollbook.process.memory(), "unit": "bytes"})
+    rollbook.stop()
+
+
+def timed(rollbook, path):
+    began = time.perf_counter()
+    rollbook.get(path)
+    return time.perf_counter() - began
+
+
+def bench_meeting():
+    return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, "rollbook:bench/bench"), "meeting:room-77"))
