@@ -4,9 +4,8 @@ use super::{Digest, Grant, TokenChanges, TokenRecord, TokenStore};
 use crate::http::{TokenLookup, TokensAway};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// How long after the last look the next begins, where nobody asks for one. A revoked token is refused within twice this.
@@ -18,14 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many wait for a look before more wait to wait.
 const WAITING: usize = 4096;
 
-type Known = RwLock<BTreeMap<Digest, Grant>>;
+type Known = BTreeMap<Digest, Grant>;
 /// Told whether the look went well.
 type Waiting = oneshot::Sender<bool>;
 
 /// The tokens of a place. A token that was just made works at its first use: one that is unknown waits for the next look, which it shares
 /// with all that wait. While the place can't be read, those known before stay in force.
 pub struct KnownTokens {
-    known: Arc<Known>,
+    known: watch::Receiver<Known>,
     waiting: mpsc::Sender<Waiting>,
 }
 
@@ -33,14 +32,22 @@ impl KnownTokens {
     /// Starts to look; the task ends when this is dropped.
     #[must_use]
     pub fn start(store: &dyn TokenStore) -> Self {
-        let known = Arc::new(Known::default());
+        let (found, known) = watch::channel(Known::default());
         let (waiting, queue) = mpsc::channel(WAITING);
-        tokio::spawn(look(store.changes(), Arc::clone(&known), queue));
+        tokio::spawn(look(store.changes(), found, queue));
         Self { known, waiting }
     }
 
     fn find(&self, digest: &Digest) -> Option<Grant> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+        self.known.borrow().get(digest).cloned()
+    }
+
+    /// Waits until a token is known, which it may never be.
+    async fn found(&self, digest: &Digest) {
+        let mut known = self.known.clone();
+        if known.wait_for(|known| known.contains_key(digest)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Waits for a look that begins after the call; returns whether it went well.
@@ -57,30 +64,36 @@ impl TokenLookup for KnownTokens {
         if let Some(grant) = self.find(&digest) {
             return Ok(Some(grant));
         }
-        match tokio::time::timeout(PATIENCE, self.looked()).await {
-            Ok(true) => Ok(self.find(&digest)),
-            _ => Err(TokensAway),
-        }
+        // A look that was under way may find it already; only one that begins now can tell that it is none.
+        let told = tokio::select! {
+            () = self.found(&digest) => true,
+            looked = self.looked() => looked,
+            () = tokio::time::sleep(PATIENCE) => false,
+        };
+        if told { Ok(self.find(&digest)) } else { Err(TokensAway) }
     }
 }
 
-async fn look(mut changes: Box<dyn TokenChanges>, known: Arc<Known>, mut queue: mpsc::Receiver<Waiting>) {
+async fn look(mut changes: Box<dyn TokenChanges>, found: watch::Sender<Known>, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = Vec::new();
     let mut trouble = None;
+    // The first at once, so that those who come next are known.
+    let mut pause = Duration::ZERO;
     // Whoever comes while a look is under way waits for the next: that one may have begun before the token was made.
-    while tokio::time::timeout(LOOK, queue.recv_many(&mut waiting, WAITING)).await != Ok(0) {
+    while tokio::time::timeout(pause, queue.recv_many(&mut waiting, WAITING)).await != Ok(0) {
         let began = Instant::now();
         let outcome = changes.next().await;
         tell(&mut trouble, outcome.as_ref().err().map(ToString::to_string));
         let well = outcome.is_ok();
         if let Ok(Some(tokens)) = outcome {
-            *known.write().unwrap_or_else(PoisonError::into_inner) = by_digest(tokens);
+            found.send_replace(by_digest(tokens));
         }
         for waiting in waiting.drain(..) {
             // Nobody listens where the request was given up.
             let _ = waiting.send(well);
         }
         tokio::time::sleep_until(began + APART).await;
+        pause = LOOK;
     }
 }
 
