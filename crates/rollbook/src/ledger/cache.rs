@@ -86,6 +86,19 @@ impl Cache {
         self.hold(Key::Roster(app.namespace(), session, view), Value::Roster(held), epoch);
     }
 
+    /// Whether a fold of a stream is held.
+    pub(super) fn has_fold(&self, app: &App, stream: Stream) -> bool {
+        self.lock().by_use.contains(&Key::Fold(app.namespace(), stream))
+    }
+
+    /// Drops a roster that something has changed since.
+    pub(super) fn drop_roster(&self, app: &App, session: Uuid, view: View) {
+        let mut entries = self.lock();
+        if let Some(entry) = entries.by_use.pop(&Key::Roster(app.namespace(), session, view)) {
+            entries.weight -= entry.weight;
+        }
+    }
+
     /// Drops a fold that nobody is expected to ask for soon.
     pub(super) fn drop_fold(&self, app: &App, stream: Stream) {
         let mut entries = self.lock();

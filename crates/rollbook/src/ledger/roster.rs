@@ -52,6 +52,17 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
+        // A session that goes on has no roster in memory, and a look for a segment would cost each of its pages a system call.
+        if view == View::Raw && inner.goes_on(app, session) {
+            let found = inner.find(app, session).await?;
+            let page = match &found {
+                Some(found) => found.live_page(session, query, as_of).await?.map(|page| (page, found.now)),
+                None => None,
+            };
+            if let Some((page, now)) = page {
+                return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(now))));
+            }
+        }
         if let Some(standing) = inner.standing(app, session, view, as_of, query.details).await? {
             return standing.page(query).await.map(Some);
         }
@@ -137,6 +148,11 @@ impl PageAnswer {
 }
 
 impl Inner {
+    /// Whether a session's events are folded in memory, and it has no roster there.
+    fn goes_on(&self, app: &App, session: Uuid) -> bool {
+        self.cache.has_fold(app, Stream::session(session)) && self.cache.roster(app, session, View::Raw, self.store.epoch()).is_none()
+    }
+
     /// The roster that is held, if all that it was made from still stands, and it has the details if they are asked for.
     async fn standing(
         &self,
@@ -147,7 +163,10 @@ impl Inner {
         details: bool,
     ) -> Result<Option<RosterAnswer>, StoreError> {
         let Some(held) = self.held(app, session, view).await?.filter(|held| held.complete || !details) else { return Ok(None) };
-        let Some(now) = self.unchanged(app, &held.basis).await? else { return Ok(None) };
+        let Some(now) = self.unchanged(app, &held.basis).await? else {
+            self.cache.drop_roster(app, session, view);
+            return Ok(None);
+        };
         if self.store.epoch() != held.epoch {
             return Ok(None);
         }
