@@ -12,5 +12,6 @@ pub mod export;
 pub mod http;
 pub mod import;
 pub mod ledger;
+pub mod migrate;
 pub mod serve;
 pub mod tokens;

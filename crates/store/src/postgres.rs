@@ -3,28 +3,34 @@
 //! What is acknowledged is committed there. A read asks there too, one query for all that wait, so that every node answers with what any
 //! node acknowledged; nothing is remembered between calls. Connections that break are replaced, and what they were at is tried again.
 
+mod bulk;
 mod check;
 mod connect;
 mod failure;
 mod lanes;
 mod lease;
 mod locks;
+mod mark;
 mod marks;
 mod read;
+mod scan;
 mod schema;
 mod sessions;
 mod settle;
 mod tls;
 mod transaction;
+mod transfer;
 mod values;
 mod waiting;
 mod writer;
 
 pub use connect::ConnectError;
+pub use transfer::PostgresTransfer;
 
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
+use crate::transfer::gate;
 use async_trait::async_trait;
 use bytes::Bytes;
 use check::Check;
@@ -78,8 +84,17 @@ impl PostgresStore {
     /// pooling).
     ///
     /// # Errors
-    /// Where the address is wrong, the database can't be used, or its ledger isn't one that this binary knows.
+    /// Where the address is wrong, the database can't be used, its ledger isn't one that this binary knows, or is being moved or was.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
+        let store = Self::connect_marked(url, options).await?;
+        let lease = store.connections.lease().await?;
+        gate(mark::read(&lease).await?).map_err(ConnectError::Marked)?;
+        lease.done();
+        Ok(store)
+    }
+
+    /// The same, whatever mark of a move the ledger has.
+    async fn connect_marked(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
         let pool = connect::pool(url, options.connections.max(Connections::FEWEST))?;
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
         schema::migrate(&mut client).await?;

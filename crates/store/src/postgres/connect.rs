@@ -1,12 +1,13 @@
 //! From an address to connections: what the address says, how TLS is verified, and what every session is set to.
 
-use super::failure::describe;
+use super::failure::{Failure, describe};
 use super::tls;
+use crate::transfer::Mark;
 use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio_postgres::Config;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 /// Why a database can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,9 @@ pub enum ConnectError {
     /// The database can't be reached, or refused.
     #[error("PostgreSQL: {0}")]
     Database(String),
+    /// Its ledger is being moved, or was.
+    #[error("the database: {0}")]
+    Marked(Mark),
     /// A later binary has changed the schema.
     #[error("the database has schema version {found}, and this binary knows {known}: use a binary that is not older")]
     Newer {
@@ -42,6 +46,12 @@ impl ConnectError {
             text.push_str("; sslrootcert=FILE in the address names the file of its authority, and sslmode=disable does without TLS");
         }
         Self::Database(text)
+    }
+}
+
+impl From<Failure> for ConnectError {
+    fn from(failure: Failure) -> Self {
+        Self::Database(failure.to_string())
     }
 }
 
@@ -81,6 +91,21 @@ pub(super) fn pool(url: &str, most: usize) -> Result<Pool, ConnectError> {
         .recycle_timeout(Some(SILENCE))
         .post_create(settings);
     pool.build().map_err(|error| ConnectError::Database(error.to_string()))
+}
+
+/// What to call the ledger at an address, without the password, the user and the options that may be in it.
+pub(super) fn place(url: &str, schema: Option<&str>) -> Result<String, ConnectError> {
+    let (config, _) = read(url)?;
+    let hosts = config.get_hosts().iter().enumerate().map(|(ix, host)| {
+        let port = config.get_ports().get(ix).or(config.get_ports().first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            Host::Unix(folder) => format!("{}:{port}", folder.display()),
+        }
+    });
+    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    let schema = schema.filter(|schema| *schema != "public").map(|schema| format!(" (schema {schema})")).unwrap_or_default();
+    Ok(format!("postgres://{}/{database}{schema}", hosts.collect::<Vec<_>>().join(",")))
 }
 
 fn read(url: &str) -> Result<(Config, tls::Connector), ConnectError> {
