@@ -13,5 +13,6 @@ pub mod http;
 pub mod import;
 pub mod ledger;
 pub mod migrate;
+pub mod periodic;
 pub mod serve;
 pub mod tokens;

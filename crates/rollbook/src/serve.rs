@@ -7,14 +7,16 @@ use crate::config::{Settings, StorePlace};
 use crate::connections;
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
+use crate::periodic;
 use crate::tokens::TokenFile;
 use axum::Router;
 use rollbook_ingest::janus::JanusOptions;
-use rollbook_store::postgres::ConnectError;
+use rollbook_store::postgres::{ConnectError, ReplicaReads};
 use rollbook_store::sqlite::OpenError;
 use rollbook_store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -57,25 +59,44 @@ pub fn runtime() -> Result<Runtime, ServeError> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)
 }
 
-/// Opens the store: that of the data folder, which no other process may use meanwhile, or the database.
-///
-/// # Errors
-/// Where the folder can't be used.
-pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, ServeError> {
-    match &settings.store {
-        StorePlace::Folder => Ok(Arc::new(SqliteStore::open(&settings.data, Arc::new(clock::now))?)),
-        StorePlace::Postgres(url) => Ok(Arc::new(PostgresStore::connect(url, PostgresOptions::default()).await?)),
+/// What a server works on.
+pub struct Opened {
+    /// Journal and catalog.
+    pub store: Arc<dyn Store>,
+    /// Where the rosters of ended sessions are kept; nowhere, where none.
+    pub segments: Option<PathBuf>,
+    /// How reads from a replica fare, where there is one.
+    pub replica_reads: Option<ReplicaReads>,
+}
+
+impl Opened {
+    /// A ledger over it.
+    #[must_use]
+    pub fn ledger(&self, settings: &Settings) -> Ledger {
+        Ledger::new(Arc::clone(&self.store), Options { segments: self.segments.clone(), memory: settings.memory.0 })
     }
 }
 
-/// Opens the ledger.
+/// Opens the store: that of the data folder, which no other process may use meanwhile, or the database.
 ///
 /// # Errors
-/// Where the folder can't be used.
-pub async fn open_ledger(settings: &Settings) -> Result<Ledger, ServeError> {
-    // Segments go by sequence numbers, and nothing ties those of a folder to a database elsewhere: they are kept for the folder's own.
-    let segments = (settings.store == StorePlace::Folder).then(|| settings.data.join("segments"));
-    Ok(Ledger::new(open_store(settings).await?, Options { segments, memory: settings.memory.0 }))
+/// Where the folder or the database can't be used.
+pub async fn open(settings: &Settings) -> Result<Opened, ServeError> {
+    let segments = settings.data.join("segments");
+    Ok(match &settings.store {
+        StorePlace::Folder => Opened {
+            store: Arc::new(SqliteStore::open(&settings.data, Arc::new(clock::now))?),
+            segments: Some(segments),
+            replica_reads: None,
+        },
+        StorePlace::Postgres(url) => {
+            let replica = settings.read_store.url();
+            let store = PostgresStore::connect_with_replica(url, replica, PostgresOptions::default()).await?;
+            let replica_reads = replica.is_some().then(|| store.replica_reads());
+            // Segments go by sequence numbers, and nothing ties those of a folder to a database elsewhere.
+            Opened { store: Arc::new(store), segments: None, replica_reads }
+        }
+    })
 }
 
 /// Where a server listens.
@@ -116,12 +137,12 @@ pub struct Running {
 ///
 /// # Errors
 /// Where a listener does not know its address.
-pub fn start(settings: &Settings, ledger: Ledger, listeners: Listeners) -> io::Result<Running> {
+pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> io::Result<Running> {
     connections::raise_file_limit();
     let (address, metrics_address) = (listeners.http.local_addr()?, listeners.metrics.local_addr()?);
     tracing::info!(%address, %metrics_address, data = %settings.data.display(), "listening");
     let tokens = TokenFile::open(&settings.data, Arc::new(clock::now));
-    let (api, metrics) = routers(settings, ledger, tokens);
+    let (api, metrics) = routers(settings, opened, tokens);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for (listener, router) in [(listeners.http, api), (listeners.metrics, metrics)] {
@@ -132,6 +153,13 @@ pub fn start(settings: &Settings, ledger: Ledger, listeners: Listeners) -> io::R
         };
         tasks.spawn(connections::serve(listener, router, connections::HEAD_TIMEOUT, stopping));
     }
+    let (store, days, mut stopped) = (Arc::clone(&opened.store), settings.kept_days, stopped);
+    tasks.spawn(async move {
+        tokio::select! {
+            () = periodic::expire_kept(store, days) => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    });
     Ok(Running { address, stop, tasks })
 }
 
@@ -147,11 +175,14 @@ impl Running {
     }
 }
 
-fn routers(settings: &Settings, ledger: Ledger, tokens: TokenFile) -> (Router, Router) {
+fn routers(settings: &Settings, opened: &Opened, tokens: TokenFile) -> (Router, Router) {
     let metrics = Metrics::default();
+    if let Some(reads) = &opened.replica_reads {
+        metrics.count_replica_reads(reads.clone());
+    }
     let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
     let janus = JanusOptions { rooms_shared: settings.janus_rooms_shared, silence: settings.janus_silence.micros() };
-    let state = AppState { ledger, tokens: Arc::new(tokens), limits, metrics: metrics.clone(), janus };
+    let state = AppState { ledger: opened.ledger(settings), tokens: Arc::new(tokens), limits, metrics: metrics.clone(), janus };
     (http::router(state), metrics_router(metrics))
 }
 

@@ -1,11 +1,13 @@
 //! The trait that every backend implements, in the ledger's own words.
 
+use crate::duty::Duty;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The place of a batch in its stream: 1, 2, 3 without gaps; 0 is a stream without batches.
@@ -244,6 +246,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// The kept deliveries in the order in which they were kept, oldest first, at most `limit`.
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError>;
+
+    /// Drops the deliveries that were kept more than `age` ago by the store's clock, and returns how many. One that comes again is kept again.
+    /// This is housekeeping, in every app at once: the one exception to the scope, as nobody learns anything of any app. Doing it twice, or
+    /// on two nodes at once, does no harm.
+    async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError>;
+
+    /// Takes on a duty: work that is to be done on one node of those that share the store, whichever that is. None where another node has it.
+    /// A store that has one node grants it always.
+    ///
+    /// A duty is lost with its holder's way to the store, and for a moment the holder does not know: two nodes may both believe that they have
+    /// it. So what is done under it must be safe to do twice, and at once.
+    async fn duty(&self, name: &str) -> Result<Option<Duty>, StoreError>;
 
     /// Whether the store can take appends now: writes and syncs something of no meaning.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -7,12 +7,14 @@ pub use plan::{Faults, Method, Stall, When};
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
+use crate::duty::Duty;
 use async_trait::async_trait;
 use bytes::Bytes;
 use plan::Fault;
 use rollbook_core::id::{App, Stream};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Wraps a store. Without faults it is that store.
@@ -89,6 +91,14 @@ impl Store for FaultyStore {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.call(Method::Kept, self.inner.kept(app, limit)).await
+    }
+
+    async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {
+        self.call(Method::ExpireKept, self.inner.expire_kept(age)).await
+    }
+
+    async fn duty(&self, name: &str) -> Result<Option<Duty>, StoreError> {
+        self.call(Method::Duty, self.inner.duty(name)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

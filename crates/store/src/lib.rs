@@ -6,6 +6,7 @@
 mod beginnings;
 mod contract;
 mod digest;
+mod duty;
 pub mod faulty;
 pub mod memory;
 pub mod postgres;
@@ -18,6 +19,7 @@ pub use contract::{
     AppendError, Batch, Commit, Entry, Kept, Link, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, SessionSort,
     Since, Store, StoreError, Vector,
 };
+pub use duty::Duty;
 pub use faulty::FaultyStore;
 pub use memory::MemoryStore;
 pub use postgres::{PostgresOptions, PostgresStore};

@@ -8,13 +8,16 @@ use crate::contract::{
     AppendError, Batch, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError,
     Vector,
 };
+use crate::duty::Duty;
 use async_trait::async_trait;
 use bytes::Bytes;
 use ledger::Ledger;
 use rollbook_core::id::{App, Stream};
+use rollbook_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Keeps everything under one lock until it is dropped.
@@ -78,6 +81,16 @@ impl Store for MemoryStore {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         Ok(self.with(app, |ledger| ledger.kept(limit)))
+    }
+
+    async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {
+        let before = (self.clock)().micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+        let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ledgers.values_mut().map(|ledger| ledger.expire_kept(Timestamp::from_micros(before))).sum())
+    }
+
+    async fn duty(&self, _: &str) -> Result<Option<Duty>, StoreError> {
+        Ok(Some(Duty::for_good()))
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

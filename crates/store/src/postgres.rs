@@ -3,16 +3,24 @@
 //! What is acknowledged is committed there. A read asks there too, one query for all that wait, so that every node answers with what any
 //! node acknowledged; nothing is remembered between calls. Connections that break are replaced, and what they were at is tried again.
 
+mod address;
 mod bulk;
+mod catchup;
 mod check;
 mod connect;
+mod dial;
+mod duty;
 mod failure;
+mod follow;
+mod identity;
 mod lanes;
 mod lease;
 mod locks;
 mod mark;
 mod marks;
+mod passwords;
 mod read;
+mod replica;
 mod scan;
 mod schema;
 mod sessions;
@@ -25,22 +33,29 @@ mod waiting;
 mod writer;
 
 pub use connect::ConnectError;
+pub use replica::ReplicaReads;
 pub use transfer::PostgresTransfer;
 
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
+use crate::duty::Duty;
 use crate::transfer::gate;
 use async_trait::async_trait;
 use bytes::Bytes;
-use check::Check;
-use failure::stopped;
+use check::{Check, Manner};
+use connect::Role;
+use failure::{Patience, stopped};
+use identity::Identity;
 use lanes::Lanes;
 use lease::{Connections, Lease};
 use locks::Spaces;
+use replica::{Horizon, Replica};
 use rollbook_core::id::{App, Stream};
+use rollbook_core::time::Timestamp;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -54,15 +69,31 @@ pub struct PostgresOptions {
     pub connections: usize,
     /// For how long a call tries again while the database is away, before it fails.
     pub patience: Duration,
+    /// For how long a connection is used: credentials that were replaced, and a role's old rights, are out of use after it.
+    pub lifetime: Duration,
     /// Keeps back what the database answers to the shared check, after it has looked. For tests: on a fast loopback a reader that joined
     /// a check under way would hardly ever be told what is no longer so.
     #[doc(hidden)]
     pub check_delay: Duration,
+    /// The most batches of one stream that the shared check itself reads, at least 1. For tests: with few, all that is new is read apart.
+    #[doc(hidden)]
+    pub check_batches: u32,
+    /// Does without the check where a reader knows something of every stream: it is told that nothing is new. What the check costs is measured
+    /// against that; nobody is served so.
+    #[doc(hidden)]
+    pub unchecked: bool,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { connections: 16, patience: Duration::from_secs(10), check_delay: Duration::ZERO }
+        Self {
+            connections: 16,
+            patience: Duration::from_secs(10),
+            lifetime: Duration::from_secs(30 * 60),
+            check_delay: Duration::ZERO,
+            check_batches: check::FEW,
+            unchecked: false,
+        }
     }
 }
 
@@ -73,6 +104,10 @@ pub struct PostgresStore {
     jobs: mpsc::Sender<Job>,
     lanes: Arc<Lanes>,
     check: Check,
+    replica: Option<Replica>,
+    reads: ReplicaReads,
+    /// The time that the last check told, where readers do without.
+    unchecked: Option<AtomicI64>,
 }
 
 impl PostgresStore {
@@ -80,13 +115,24 @@ impl PostgresStore {
     ///
     /// `sslmode` may be `disable`, `prefer`, `require`, `verify-ca` or `verify-full`. Wherever TLS is used the server's certificate and name
     /// are verified, against the system's authorities or the file that `sslrootcert` names; so `require` is as strict as `verify-full`, and
-    /// `prefer` does without TLS only where the server has none. Through a proxy, connections must stay whole sessions (no transaction
-    /// pooling).
+    /// `prefer` does without TLS only where the server has none. `sslcert` and `sslkey` name a certificate by which the server knows us, and
+    /// `passfile` a file of passwords in libpq's form. The files are read for each connection: what they say can be replaced at any time.
+    /// Through a proxy, connections must stay whole sessions (no transaction pooling).
     ///
     /// # Errors
     /// Where the address is wrong, the database can't be used, its ledger isn't one that this binary knows, or is being moved or was.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
-        let store = Self::connect_marked(url, options).await?;
+        Self::connect_with_replica(url, None, options).await
+    }
+
+    /// The same, with a streaming replica at another address. Catch-ups of journals, look-ups and lists are read there once it has replayed
+    /// what they must show, and from the primary where that takes more than half a second, or the replica is away, behind, of another
+    /// cluster, or none any more. It need not be there at the start. The role needs `pg_read_all_stats` to see how far the replica is.
+    ///
+    /// # Errors
+    /// As [`Self::connect`], and where the replica's address is wrong.
+    pub async fn connect_with_replica(url: &str, replica: Option<&str>, options: PostgresOptions) -> Result<Self, ConnectError> {
+        let store = Self::connect_marked(url, replica, options).await?;
         let lease = store.connections.lease().await?;
         gate(mark::read(&lease).await?).map_err(ConnectError::Marked)?;
         lease.done();
@@ -94,16 +140,51 @@ impl PostgresStore {
     }
 
     /// The same, whatever mark of a move the ledger has.
-    async fn connect_marked(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
-        let pool = connect::pool(url, options.connections.max(Connections::FEWEST))?;
+    async fn connect_marked(url: &str, replica: Option<&str>, options: PostgresOptions) -> Result<Self, ConnectError> {
+        let identity = if replica.is_some() { Identity::of_two() } else { Identity::default() };
+        let pool = connect::pool(url, &options, Role::Primary, &identity)?;
+        let replica = replica.map(|url| connect::pool(url, &options, Role::Replica, &identity)).transpose()?;
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
         schema::migrate(&mut client).await?;
+        identity.learn(&client).await?;
+        if replica.is_some() {
+            // Each check will ask for it: a server that does not tell is better known of at the start.
+            client.query_one(&format!("SELECT {}, {}", Horizon::POSITION, Horizon::TIMELINE), &[]).await?;
+        }
         let spaces = Spaces::read(&client).await?;
         drop(client);
         let connections = Arc::new(Connections::new(pool, options.patience));
         let (jobs, lanes) = writer::start(Arc::clone(&connections), spaces);
-        let check = Check::start(Arc::clone(&connections), options.check_delay);
-        Ok(Self { connections, spaces, jobs, lanes, check })
+        let manner = Manner { delay: options.check_delay, few: options.check_batches.max(1).into(), replicated: replica.is_some() };
+        let check = Check::start(Arc::clone(&connections), manner);
+        let reads = ReplicaReads::default();
+        let replica = replica.map(|pool| {
+            let connections = Arc::new(Connections::new(pool, options.patience));
+            Replica::start(connections, check.clone(), reads.clone())
+        });
+        Ok(Self { connections, spaces, jobs, lanes, check, replica, reads, unchecked: options.unchecked.then(AtomicI64::default) })
+    }
+
+    /// How the reads fare that a replica should answer.
+    #[must_use]
+    pub fn replica_reads(&self) -> ReplicaReads {
+        self.reads.clone()
+    }
+
+    /// Does `work`, which may be done twice, on the replica if that knows enough in time, else on the primary.
+    async fn read<T, F>(&self, app: &App, work: impl Fn(Arc<Lease>, App) -> F + Clone + Send + Sync + 'static) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, failure::Failure>> + Send + 'static,
+    {
+        if let Some(replica) = &self.replica {
+            let horizon = if replica.is_usable() { self.check.horizon().await } else { None };
+            let (app, work) = (app.clone(), work.clone());
+            if let Some(found) = replica.read(horizon, move |lease| work(lease, app.clone())).await {
+                return Ok(found);
+            }
+        }
+        self.run(app, work).await
     }
 
     /// Does `work`, which may be done twice, on a connection of its own.
@@ -134,15 +215,29 @@ impl Store for PostgresStore {
     }
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
-        self.check.since(app, known).await
+        if let Some(last) = &self.unchecked
+            && known.iter().all(|(_, seq)| *seq > 0)
+        {
+            return Ok(Since { now: Timestamp::from_micros(last.load(Ordering::Relaxed)), batches: Vec::new() });
+        }
+        if let Some(since) = self.check.ask(app, known).await?.since {
+            self.unchecked.as_ref().inspect(|last| last.store(since.now.micros(), Ordering::Relaxed));
+            return Ok(since);
+        }
+        if let Some(replica) = self.replica.as_ref()
+            && let Some(since) = catchup::from_replica(&self.connections, replica, app, known).await?
+        {
+            return Ok(since);
+        }
+        catchup::from_primary(&self.connections, app, known).await
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
-        self.run(app, move |lease, app| async move { read::linked(&lease, &app, kind, from).await }).await
+        self.read(app, move |lease, app| async move { read::linked(&lease, &app, kind, from).await }).await
     }
 
     async fn streams(&self, app: &App, after: Option<Stream>, limit: usize) -> Result<Vec<Stream>, StoreError> {
-        self.run(app, move |lease, app| async move { read::listed(&lease, &app, after, limit).await }).await
+        self.read(app, move |lease, app| async move { read::listed(&lease, &app, after, limit).await }).await
     }
 
     async fn unsettled(&self, app: &App) -> Result<Vec<Stream>, StoreError> {
@@ -165,7 +260,7 @@ impl Store for PostgresStore {
             let (filter, range) = (Arc::clone(&filter), range.clone());
             async move { sessions::page(&lease, &app, &filter, order, &range).await }
         };
-        self.run(app, work).await
+        self.read(app, work).await
     }
 
     async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
@@ -179,6 +274,28 @@ impl Store for PostgresStore {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.run(app, move |lease, app| async move { read::kept(&lease, &app, limit).await }).await
+    }
+
+    async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        loop {
+            let some = self.connections.run(move |lease: Arc<Lease>| async move { read::expire_kept(&lease, age).await }).await?;
+            dropped += some;
+            if some < read::EXPIRED_AT_ONCE {
+                return Ok(dropped);
+            }
+        }
+    }
+
+    async fn duty(&self, name: &str) -> Result<Option<Duty>, StoreError> {
+        let mut patience = Patience::until(self.connections.deadline());
+        loop {
+            let attempt = async { duty::claim(self.connections.lease().await?, self.spaces, name).await };
+            match patience.bound(attempt).await {
+                Ok(duty) => return Ok(duty),
+                Err(failure) => patience.after(failure).await?,
+            }
+        }
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

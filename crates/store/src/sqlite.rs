@@ -27,6 +27,7 @@ use crate::Clock;
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
+use crate::duty::Duty;
 use crate::transfer::gate;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -40,6 +41,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 use writer::Writer;
 
@@ -164,6 +166,21 @@ impl Store for SqliteStore {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.read(app, move |conn, app| read::kept(conn, app, limit)).await
+    }
+
+    async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        loop {
+            let some = self.writer.submit(0, move |txn| append::expire_kept(txn, age)).await?;
+            dropped += some;
+            if some < append::EXPIRED_AT_ONCE {
+                return Ok(dropped);
+            }
+        }
+    }
+
+    async fn duty(&self, _: &str) -> Result<Option<Duty>, StoreError> {
+        Ok(Some(Duty::for_good()))
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

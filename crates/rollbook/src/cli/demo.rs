@@ -52,10 +52,10 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
     let settings = Settings { data: args.data, metrics_listen: (Ipv4Addr::LOCALHOST, 0).into(), ..Settings::default() };
     let runtime = serve::runtime()?;
     runtime.block_on(async {
-        let ledger = serve::open_ledger(&settings).await?;
+        let opened = serve::open(&settings).await?;
         let http = listen(args.listen, settings.listen).await?;
         let metrics = serve::listen("metrics_listen", settings.metrics_listen).await?;
-        let running = serve::start(&settings, ledger, Listeners { http, metrics })?;
+        let running = serve::start(&settings, &opened, Listeners { http, metrics })?;
         let grant = Grant { account: ACCOUNT.into(), app: Some(APP.into()), permission: Permission::RealtimeAdmin };
         let issued = tokens::create(&settings.data, grant, clock::now())?;
         let (address, id) = (reachable(running.address), issued.id.clone());

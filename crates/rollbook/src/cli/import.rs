@@ -69,7 +69,7 @@ pub(super) fn run(args: ImportArgs) -> anyhow::Result<()> {
 
 fn folder(settings: &Settings, app: rollbook_core::id::App) -> anyhow::Result<Folder> {
     let runtime = serve::runtime()?;
-    let ledger = runtime.block_on(serve::open_ledger(settings))?;
+    let ledger = runtime.block_on(serve::open(settings))?.ledger(settings);
     Ok(Folder::new(ledger, app, runtime))
 }
 

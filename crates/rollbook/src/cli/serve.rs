@@ -38,13 +38,13 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let runtime = serve::runtime()?;
     runtime.block_on(async {
         // The folder first: where another server has it, that is what to say, not that its address is taken.
-        let ledger = serve::open_ledger(&settings).await?;
+        let opened = serve::open(&settings).await?;
         let listeners = Listeners::bind(&settings).await?;
         // Before anyone learns that we run: a signal that comes at once must be heard.
         let mut told = std::pin::pin!(serve::told_to_stop());
         let running = tokio::select! { biased;
             () = &mut told => return Ok(()),
-            running = async { serve::start(&settings, ledger, listeners) } => running?,
+            running = async { serve::start(&settings, &opened, listeners) } => running?,
         };
         output::line(&format!("rollbook listening on http://{}", running.address))?;
         told.await;

@@ -6,7 +6,7 @@ mod place;
 mod seconds;
 mod size;
 
-pub use place::StorePlace;
+pub use place::{ReplicaPlace, StorePlace};
 pub use seconds::Seconds;
 pub use size::Size;
 
@@ -30,6 +30,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where the ledger is kept.
     pub store: StorePlace,
+    /// The replica that answers reads.
+    pub read_store: ReplicaPlace,
     /// About how much memory folds and rosters may take.
     pub memory: Size,
     /// How many requests are worked on at once.
@@ -38,6 +40,8 @@ pub struct Settings {
     pub janus_rooms_shared: bool,
     /// How long a Janus client may be gone before Janus notices.
     pub janus_silence: Seconds,
+    /// How many days deliveries are kept that could not be translated; 0 is for ever.
+    pub kept_days: u32,
     /// What is logged.
     pub log_level: LogLevel,
     /// How it is logged.
@@ -51,10 +55,12 @@ impl Default for Settings {
             metrics_listen: (Ipv4Addr::LOCALHOST, 9464).into(),
             data: "./rollbook-data".into(),
             store: StorePlace::Folder,
+            read_store: ReplicaPlace::None,
             memory: Size(1 << 30),
             max_concurrent_requests: NonZeroU32::MIN.saturating_add(1023),
             janus_rooms_shared: false,
             janus_silence: Seconds(0),
+            kept_days: 30,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
         }
@@ -103,6 +109,9 @@ pub struct Layer {
     /// Where the ledger is kept: sqlite (in the data folder), or the postgres:// URL that several nodes share [default: sqlite]
     #[arg(long, env = "ROLLBOOK_STORE", hide_env_values = true, value_name = "STORE")]
     pub store: Option<StorePlace>,
+    /// A streaming replica of the store, which answers what it can: none, or its postgres:// URL [default: none]
+    #[arg(long, env = "ROLLBOOK_READ_STORE", hide_env_values = true, value_name = "STORE")]
+    pub read_store: Option<ReplicaPlace>,
     /// About how much memory folds and rosters may take [default: 1GiB]
     #[arg(long, env = "ROLLBOOK_MEMORY", value_name = "SIZE")]
     pub memory: Option<Size>,
@@ -115,6 +124,9 @@ pub struct Layer {
     /// How long a Janus client may be gone before Janus notices: its session_timeout, and a few seconds [default: 0]
     #[arg(long, env = "ROLLBOOK_JANUS_SILENCE", value_name = "SECONDS")]
     pub janus_silence: Option<Seconds>,
+    /// How many days engine deliveries are kept that could not be translated; 0 keeps them for ever [default: 30]
+    #[arg(long, env = "ROLLBOOK_KEPT_DAYS", value_name = "DAYS")]
+    pub kept_days: Option<u32>,
     /// What is logged, to stderr [default: info]
     #[arg(long, env = "ROLLBOOK_LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
@@ -146,19 +158,28 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// There is a replica of nothing.
+    #[error(
+        "read_store names a replica of a PostgreSQL, and store is \"sqlite\": set store to the URL of its primary, or read_store to \"none\""
+    )]
+    ReplicaOfFolder,
 }
 
 impl Settings {
     /// The settings of these levels: the defaults, the file where one is given, and flags with the environment.
     ///
     /// # Errors
-    /// Where the file can't be read, or says what no setting is.
+    /// Where the file can't be read, or says what no setting is, or settings contradict each other.
     pub fn resolve(file: Option<&Path>, flags: Layer) -> Result<Self, ConfigError> {
         let below = match file {
             Some(path) => Self::default().under(Layer::read(path)?),
             None => Self::default(),
         };
-        Ok(below.under(flags))
+        let settings = below.under(flags);
+        if settings.store == StorePlace::Folder && settings.read_store != ReplicaPlace::None {
+            return Err(ConfigError::ReplicaOfFolder);
+        }
+        Ok(settings)
     }
 
     /// These settings, but for those that the layer gives.
@@ -168,10 +189,12 @@ impl Settings {
             metrics_listen: layer.metrics_listen.unwrap_or(self.metrics_listen),
             data: layer.data.unwrap_or(self.data),
             store: layer.store.unwrap_or(self.store),
+            read_store: layer.read_store.unwrap_or(self.read_store),
             memory: layer.memory.unwrap_or(self.memory),
             max_concurrent_requests: layer.max_concurrent_requests.unwrap_or(self.max_concurrent_requests),
             janus_rooms_shared: layer.janus_rooms_shared.unwrap_or(self.janus_rooms_shared),
             janus_silence: layer.janus_silence.unwrap_or(self.janus_silence),
+            kept_days: layer.kept_days.unwrap_or(self.kept_days),
             log_level: layer.log_level.unwrap_or(self.log_level),
             log_format: layer.log_format.unwrap_or(self.log_format),
         }

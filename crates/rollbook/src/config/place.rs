@@ -21,7 +21,7 @@ impl FromStr for StorePlace {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "sqlite" => Ok(Self::Folder),
-            url if url.starts_with("postgres://") || url.starts_with("postgresql://") => Ok(Self::Postgres(url.into())),
+            url if is_postgres(url) => Ok(Self::Postgres(url.into())),
             _ => Err("neither \"sqlite\" nor a postgres:// URL".into()),
         }
     }
@@ -43,4 +43,56 @@ impl fmt::Debug for StorePlace {
             Self::Postgres(_) => "postgres",
         })
     }
+}
+
+/// A streaming replica of the database.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub enum ReplicaPlace {
+    /// There is none.
+    #[default]
+    None,
+    /// By its URL, which may hold a password.
+    Postgres(String),
+}
+
+impl ReplicaPlace {
+    /// The URL, where there is a replica.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Postgres(url) => Some(url),
+        }
+    }
+}
+
+impl FromStr for ReplicaPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            url if is_postgres(url) => Ok(Self::Postgres(url.into())),
+            _ => Err("neither \"none\" nor a postgres:// URL".into()),
+        }
+    }
+}
+
+impl TryFrom<String> for ReplicaPlace {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Debug for ReplicaPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.url().map_or("none", |_| "postgres"))
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }

@@ -26,10 +26,12 @@ fn the_printed_file_is_the_defaults_and_leaves_none_out() {
         metrics_listen: ([1, 1, 1, 1], 2).into(),
         data: "other".into(),
         store: StorePlace::Postgres("postgres://u:p@h/d".into()),
+        read_store: ReplicaPlace::Postgres("postgres://u:p@r/d".into()),
         memory: Size(1),
         max_concurrent_requests: NonZeroU32::MIN,
         janus_rooms_shared: true,
         janus_silence: Seconds(1),
+        kept_days: 1,
         log_level: LogLevel::Trace,
         log_format: LogFormat::Json,
     };
@@ -54,6 +56,15 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     let expected = Settings { listen: ([127, 0, 0, 1], 2).into(), memory: Size(2 << 30), ..Settings::default() };
     assert_eq!(settings, expected);
     assert_eq!(Settings::resolve(None, flags(&[])).unwrap(), Settings::default());
+}
+
+#[test]
+fn a_replica_needs_a_database_and_no_password_is_shown() {
+    let refused = Settings::resolve(None, flags(&["--read-store", "postgres://u:secret@r/d"])).unwrap_err().to_string();
+    assert!(refused.contains("read_store") && refused.contains("store is \"sqlite\"") && !refused.contains("secret"), "{refused}");
+    let both = Settings::resolve(None, flags(&["--store", "postgres://u:secret@h/d", "--read-store", "postgres://u:secret@r/d"])).unwrap();
+    assert_eq!(both.read_store.url(), Some("postgres://u:secret@r/d"));
+    assert!(!format!("{both:?}").contains("secret"));
 }
 
 #[test]

@@ -5,13 +5,17 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use rollbook_store::postgres::ReplicaReads;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +30,21 @@ pub struct Metrics {
     duplicates: Counter,
     refused: Counter,
     kept: Counter,
+}
+
+/// What the store counts of its replica.
+#[derive(Debug)]
+struct Replica(ReplicaReads);
+
+impl Collector for Replica {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Reads that the replica should answer, by who answered";
+        let mut family = encoder.encode_descriptor("replica_reads", help, None, MetricType::Counter)?;
+        for (by, count) in [("replica", self.0.by_replica()), ("primary", self.0.by_primary())] {
+            ConstCounter::new(count).encode(family.encode_family(&[("by", by)])?)?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -74,6 +93,11 @@ impl Metrics {
     /// Adds metrics of other parts of the program.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Counts reads that a replica should answer, by who did.
+    pub fn count_replica_reads(&self, reads: ReplicaReads) {
+        self.register(|registry| registry.register_collector(Box::new(Replica(reads))));
     }
 
     /// The metrics as OpenMetrics text.

@@ -5,10 +5,12 @@ use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{
-    AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
+    AppendError, Commit, Duty, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError,
+    Vector,
 };
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Says that it is `now`, whatever the store's own clock says, and takes nothing: so that two stores can be asked the same.
@@ -59,6 +61,14 @@ impl Store for Frozen {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.store.kept(app, limit).await
+    }
+
+    async fn expire_kept(&self, _: Duration) -> Result<u64, StoreError> {
+        Err(refused())
+    }
+
+    async fn duty(&self, _: &str) -> Result<Option<Duty>, StoreError> {
+        Ok(None)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -91,6 +91,11 @@ impl Ledger {
         }
     }
 
+    /// Drops what was kept before a time; returns how many.
+    pub(super) fn expire_kept(&mut self, before: Timestamp) -> u64 {
+        self.kept.extract_if(.., |kept| kept.received_at < before).count() as u64
+    }
+
     pub(super) fn kept(&self, limit: usize) -> Vec<Kept> {
         self.kept.iter().take(limit).cloned().collect()
     }

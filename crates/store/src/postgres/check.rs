@@ -5,6 +5,7 @@
 
 use super::failure::{Failure, Patience, again, stopped};
 use super::lease::{Connections, Lease};
+use super::replica::Horizon;
 use super::values::{Keys, bounded, time, unsigned};
 use super::waiting::Place;
 use crate::contract::{Batch, Seq, Since, StoreError};
@@ -19,69 +20,73 @@ use tokio_postgres::Row;
 /// The most readers that wait, and the most that share a query.
 const MOST: usize = 4096;
 /// Of one stream the check reads up to so many batches. Who misses more reads by itself, so that nobody waits for it.
-const FEW: i64 = 64;
+pub(super) const FEW: u32 = 64;
 
-/// A reader that waits.
+/// A reader that waits. One without an app has no streams to ask for.
 struct Question {
-    app: App,
+    app: Option<App>,
     known: Vec<(Stream, Seq)>,
     reply: oneshot::Sender<Result<Answer, StoreError>>,
 }
 
 /// What a reader is told.
-enum Answer {
-    Whole(Since),
-    /// So much is missing that the reader must ask by itself.
-    TooMuch,
+pub(super) struct Answer {
+    /// All that the reader misses; none where that is so much that it must ask by itself.
+    pub(super) since: Option<Since>,
+    /// What a replica must have replayed to know as much, where there is one.
+    pub(super) horizon: Option<Horizon>,
 }
 
-/// The way to the task that checks. The task ends when this is dropped and the queue is done.
+/// How a check asks.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    /// Keeps every answer back after the database has looked.
+    pub(super) delay: Duration,
+    /// The most batches of one stream, at least 1.
+    pub(super) few: i64,
+    /// Whether replicas are read, so that the horizon is to be told.
+    pub(super) replicated: bool,
+}
+
+/// The way to the task that checks. The task ends when the last of these is dropped and the queue is done.
+#[derive(Clone)]
 pub(super) struct Check {
     questions: mpsc::Sender<Question>,
-    connections: Arc<Connections>,
 }
 
 impl Check {
-    /// Starts the task. `delay` keeps every answer back after the database has looked.
-    pub(super) fn start(connections: Arc<Connections>, delay: Duration) -> Self {
+    /// Starts the task.
+    pub(super) fn start(connections: Arc<Connections>, manner: Manner) -> Self {
         let (questions, queue) = mpsc::channel(MOST);
-        tokio::spawn(answer_all(Arc::clone(&connections), delay, queue));
-        Self { questions, connections }
+        tokio::spawn(answer_all(connections, manner, queue));
+        Self { questions }
     }
 
-    pub(super) async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
+    pub(super) async fn ask(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Answer, StoreError> {
+        self.put(Some(app.clone()), known.to_vec()).await
+    }
+
+    /// Asks only how far a replica must be to know what was acknowledged before the call. None where that can't be told.
+    pub(super) async fn horizon(&self) -> Option<Horizon> {
+        self.put(None, Vec::new()).await.ok()?.horizon
+    }
+
+    async fn put(&self, app: Option<App>, known: Vec<(Stream, Seq)>) -> Result<Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let question = Question { app: app.clone(), known: known.to_vec(), reply };
+        let question = Question { app, known, reply };
         self.questions.send(question).await.map_err(|_| stopped())?;
-        match answer.await.map_err(|_| stopped())?? {
-            Answer::Whole(since) => Ok(since),
-            Answer::TooMuch => self.alone(app, known).await,
-        }
-    }
-
-    async fn alone(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
-        let (app, known) = (app.clone(), known.to_vec());
-        let work = move |lease: Arc<Lease>| {
-            let (app, known) = (app.clone(), known.clone());
-            async move {
-                let asked = Asked::of([(&app, &known[..])]);
-                let found = asked.ask(&lease, i64::MAX, Duration::ZERO).await?;
-                asked.tell(&found, &app, &known)
-            }
-        };
-        self.connections.run(work).await
+        answer.await.map_err(|_| stopped())?
     }
 }
 
-async fn answer_all(connections: Arc<Connections>, delay: Duration, mut queue: mpsc::Receiver<Question>) {
+async fn answer_all(connections: Arc<Connections>, manner: Manner, mut queue: mpsc::Receiver<Question>) {
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, MOST).await > 0 {
-        let asked = Asked::of(waiting.iter().map(|question| (&question.app, &question.known[..])));
-        let found = asked.insist(&connections, delay).await;
+        let asked = Asked::of(waiting.iter().filter_map(|question| Some((question.app.as_ref()?, &question.known[..]))));
+        let found = asked.insist(&connections, manner).await;
         for Question { app, known, reply } in waiting.drain(..) {
             let answer = match &found {
-                Ok(found) if asked.is_whole(found, &app, &known) => asked.tell(found, &app, &known).map(Answer::Whole).map_err(told),
-                Ok(_) => Ok(Answer::TooMuch),
+                Ok(found) => asked.answer(found, manner, app.as_ref(), &known).map_err(told),
                 Err(error) => Err(again(error)),
             };
             // Nobody listens where the reader's future was dropped.
@@ -99,21 +104,21 @@ fn told(failure: Failure) -> StoreError {
 
 /// The streams that are asked for, each once, with the least that any reader knows of it.
 #[derive(Default)]
-struct Asked {
+pub(super) struct Asked {
     numbers: HashMap<Place, usize>,
     places: Vec<Place>,
     known: Vec<i64>,
 }
 
 /// What the database has of each stream that was asked for.
-struct Found {
+pub(super) struct Found {
     now: Timestamp,
+    horizon: Option<Horizon>,
     batches: Vec<Vec<Batch>>,
-    most: i64,
 }
 
 impl Asked {
-    fn of<'a>(questions: impl IntoIterator<Item = (&'a App, &'a [(Stream, Seq)])>) -> Self {
+    pub(super) fn of<'a>(questions: impl IntoIterator<Item = (&'a App, &'a [(Stream, Seq)])>) -> Self {
         let mut all = Self::default();
         for (app, known) in questions {
             for (stream, seq) in known {
@@ -132,12 +137,12 @@ impl Asked {
         all
     }
 
-    async fn insist(&self, connections: &Connections, delay: Duration) -> Result<Found, StoreError> {
+    async fn insist(&self, connections: &Connections, manner: Manner) -> Result<Found, StoreError> {
         let mut patience = Patience::until(connections.deadline());
         loop {
             let attempt = async {
                 let lease = connections.lease().await?;
-                let found = self.ask(&lease, FEW, delay).await?;
+                let found = self.ask(&lease, manner).await?;
                 lease.done();
                 Ok(found)
             };
@@ -149,15 +154,15 @@ impl Asked {
     }
 
     /// Reads all streams at one moment: a commit over several of them is seen whole or not at all.
-    async fn ask(&self, lease: &Lease, most: i64, delay: Duration) -> Result<Found, Failure> {
+    pub(super) async fn ask(&self, lease: &Lease, manner: Manner) -> Result<Found, Failure> {
         let mut keys = Keys::default();
         for (app, stream) in &self.places {
             keys.push(app, *stream);
         }
-        let statement = lease.prepare_cached(&sql(delay)).await?;
+        let statement = lease.prepare_cached(&sql(manner)).await?;
         let Keys { accounts, apps, kinds, ids } = &keys;
-        let rows = lease.query(&statement, &[accounts, apps, kinds, ids, &self.known, &most]).await?;
-        let mut found = Found { now: Timestamp::default(), batches: vec![Vec::new(); self.places.len()], most };
+        let rows = lease.query(&statement, &[accounts, apps, kinds, ids, &self.known, &manner.few]).await?;
+        let mut found = Found { now: Timestamp::default(), horizon: None, batches: vec![Vec::new(); self.places.len()] };
         for row in &rows {
             self.take(&mut found, row)?;
         }
@@ -168,6 +173,7 @@ impl Asked {
         let received_at = time(row, 2)?;
         let Some(number) = usize::try_from(unsigned(row, 0)?).ok().and_then(|number| number.checked_sub(1)) else {
             found.now = received_at;
+            found.horizon = Horizon::read(unsigned(row, 1)?, row.try_get(3)?);
             return Ok(());
         };
         let (Some((_, stream)), Some(batches), Some(known)) =
@@ -188,12 +194,14 @@ impl Asked {
         self.numbers.get(&(app.clone(), stream)).and_then(|number| found.batches.get(*number)).map_or(&[], |batches| batches)
     }
 
-    /// Whether all that the reader misses was found.
-    fn is_whole(&self, found: &Found, app: &App, known: &[(Stream, Seq)]) -> bool {
-        known.iter().all(|(stream, _)| bounded(self.batches(found, app, *stream).len() as u64) < found.most)
+    fn answer(&self, found: &Found, manner: Manner, app: Option<&App>, known: &[(Stream, Seq)]) -> Result<Answer, Failure> {
+        let Some(app) = app else { return Ok(Answer { since: None, horizon: found.horizon }) };
+        let is_whole = known.iter().all(|(stream, _)| bounded(self.batches(found, app, *stream).len() as u64) < manner.few);
+        let since = if is_whole { Some(self.tell(found, app, known)?) } else { None };
+        Ok(Answer { since, horizon: found.horizon })
     }
 
-    fn tell(&self, found: &Found, app: &App, known: &[(Stream, Seq)]) -> Result<Since, Failure> {
+    pub(super) fn tell(&self, found: &Found, app: &App, known: &[(Stream, Seq)]) -> Result<Since, Failure> {
         let missing = |(stream, seq): &(Stream, Seq)| {
             let seq = *seq;
             self.batches(found, app, *stream).iter().filter(move |batch| batch.seq > seq).cloned()
@@ -207,11 +215,13 @@ fn unsigned_known(known: i64) -> Seq {
 }
 
 /// The first row has the time at which the transaction began, just before the moment of which it reads: what was acknowledged before that
-/// time is among the rows.
-fn sql(delay: Duration) -> String {
-    let slow = if delay.is_zero() { String::new() } else { format!(", pg_sleep({})", delay.as_secs_f64()) };
+/// time is among the rows. Where replicas are read, it has the horizon too, which is looked up after that moment: a commit is in the log, and
+/// synced, before anyone sees it, so the horizon lies behind all that the rows show.
+fn sql(manner: Manner) -> String {
+    let (position, timeline) = if manner.replicated { (Horizon::POSITION, Horizon::TIMELINE) } else { ("0::bigint", "''::bytea") };
+    let slow = if manner.delay.is_zero() { String::new() } else { format!("FROM pg_sleep({})", manner.delay.as_secs_f64()) };
     format!(
-        "SELECT 0::bigint, 0::bigint, (extract(epoch FROM now()) * 1000000)::bigint, ''::bytea {from}
+        "SELECT 0::bigint, {position}, (extract(epoch FROM now()) * 1000000)::bigint, {timeline} {slow}
          UNION ALL
          SELECT q.n, j.seq, j.received_at, j.batch
          FROM unnest($1::text[], $2::text[], $3::smallint[], $4::uuid[], $5::bigint[])
@@ -220,7 +230,6 @@ fn sql(delay: Duration) -> String {
              SELECT j.seq, j.received_at, j.batch FROM journal j
              WHERE j.account = q.account COLLATE \"C\" AND j.app = q.app COLLATE \"C\" AND j.kind = q.kind AND j.stream = q.stream
                AND j.seq > q.known
-             ORDER BY j.seq LIMIT $6::bigint) AS j",
-        from = slow.replacen(", ", "FROM ", 1)
+             ORDER BY j.seq LIMIT $6::bigint) AS j"
     )
 }

@@ -1,13 +1,15 @@
-//! From an address to connections: what the address says, how TLS is verified, and what every session is set to.
+//! From an address to connections: what every session is set to, and how long one lives.
 
+use super::PostgresOptions;
+use super::address::{self, SILENCE};
+use super::dial::Dialer;
 use super::failure::{Failure, describe};
-use super::tls;
+use super::identity::Identity;
+use super::lease::Connections;
 use crate::transfer::Mark;
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::path::PathBuf;
-use std::time::Duration;
-use tokio_postgres::Config;
-use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::config::TargetSessionAttrs;
 
 /// Why a database can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +25,32 @@ pub enum ConnectError {
         /// What was wrong.
         reason: String,
     },
+    /// The certificate that is shown to the server, or its key, can't be used.
+    #[error("can't use {} for sslcert and sslkey: {reason}", file.display())]
+    Certificate {
+        /// The file.
+        file: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The file of passwords has none for the address.
+    #[error("no password in the passfile {}: {reason}", file.display())]
+    Passwords {
+        /// The file.
+        file: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
     /// The database can't be reached, or refused.
     #[error("PostgreSQL: {0}")]
     Database(String),
     /// Its ledger is being moved, or was.
     #[error("the database: {0}")]
     Marked(Mark),
-    /// A later binary has changed the schema.
-    #[error("the database has schema version {found}, and this binary knows {known}: use a binary that is not older")]
+    /// A later binary has changed the schema in a way that older ones can't work with.
+    #[error("the database needs a binary that knows schema version {found}, and this one knows {known}: use a binary that is not older")]
     Newer {
-        /// The database's version.
+        /// The version that a binary must know.
         found: usize,
         /// The latest that this binary knows.
         known: usize,
@@ -42,7 +60,9 @@ pub enum ConnectError {
 impl ConnectError {
     /// The first connection was not to be had.
     pub(super) fn refused(mut text: String) -> Self {
-        if text.contains("certificate") {
+        if text.contains("client certificate") {
+            text.push_str("; sslcert=FILE and sslkey=FILE in the address name one and its key");
+        } else if text.contains("certificate") {
             text.push_str("; sslrootcert=FILE in the address names the file of its authority, and sslmode=disable does without TLS");
         }
         Self::Database(text)
@@ -74,55 +94,46 @@ const SESSION: &str = "
     SET idle_in_transaction_session_timeout = '10s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// An unanswered packet means a lost connection after this.
-const SILENCE: Duration = Duration::from_secs(10);
+/// Which of an address's servers will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The one that takes writes: not a standby of a moment ago, nor one that was the primary.
+    Primary,
+    /// One that takes none.
+    Replica,
+}
 
-/// The pool of at most `most` connections. It opens them when they are needed, and forgets those that broke.
-pub(super) fn pool(url: &str, most: usize) -> Result<Pool, ConnectError> {
-    let (config, tls) = read(url)?;
-    let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-    let settings = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-        Box::pin(async move { client.batch_execute(SESSION).await.map_err(deadpool_postgres::HookError::Backend) })
+/// The pool of connections. It opens them when they are needed, and forgets those that broke or are old. Every connection must lead to the
+/// database that `identity` holds, where it holds one.
+pub(super) fn pool(url: &str, options: &PostgresOptions, role: Role, identity: &Identity) -> Result<Pool, ConnectError> {
+    let attributes = match role {
+        Role::Primary => TargetSessionAttrs::ReadWrite,
+        Role::Replica => TargetSessionAttrs::ReadOnly,
+    };
+    let (config, files) = address::read(url, attributes)?;
+    let config_of_manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    // The manager's copy of the configuration is never used: the dialer has what a connection needs.
+    let manager = Manager::from_connect(tokio_postgres::Config::new(), Dialer::new(config, files)?, config_of_manager);
+    let identity = identity.clone();
+    let settings = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+        let identity = identity.clone();
+        Box::pin(async move {
+            client.batch_execute(SESSION).await.map_err(HookError::Backend)?;
+            identity.verify(client).await
+        })
     });
+    let lifetime = options.lifetime;
+    let young = Hook::sync_fn(
+        move |_: &mut ClientWrapper, metrics: &deadpool_postgres::Metrics| {
+            if metrics.age() < lifetime { Ok(()) } else { Err(HookError::message("it is old")) }
+        },
+    );
     let pool = Pool::builder(manager)
-        .max_size(most)
+        .max_size(options.connections.max(Connections::FEWEST))
         .runtime(Runtime::Tokio1)
         .create_timeout(Some(SILENCE))
         .recycle_timeout(Some(SILENCE))
-        .post_create(settings);
+        .post_create(settings)
+        .pre_recycle(young);
     pool.build().map_err(|error| ConnectError::Database(error.to_string()))
-}
-
-/// What to call the ledger at an address, without the password, the user and the options that may be in it.
-pub(super) fn place(url: &str, schema: Option<&str>) -> Result<String, ConnectError> {
-    let (config, _) = read(url)?;
-    let hosts = config.get_hosts().iter().enumerate().map(|(ix, host)| {
-        let port = config.get_ports().get(ix).or(config.get_ports().first()).copied().unwrap_or(5432);
-        match host {
-            Host::Tcp(name) => format!("{name}:{port}"),
-            Host::Unix(folder) => format!("{}:{port}", folder.display()),
-        }
-    });
-    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
-    let schema = schema.filter(|schema| *schema != "public").map(|schema| format!(" (schema {schema})")).unwrap_or_default();
-    Ok(format!("postgres://{}/{database}{schema}", hosts.collect::<Vec<_>>().join(",")))
-}
-
-fn read(url: &str) -> Result<(Config, tls::Connector), ConnectError> {
-    let (url, trust) = tls::Trust::split(url);
-    let mut config: Config = url.parse().map_err(|error| ConnectError::Address(describe(&error)))?;
-    if config.get_application_name().is_none() {
-        config.application_name("rollbook");
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(SILENCE);
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(SILENCE);
-    }
-    // Of several hosts only the one that takes writes will do: a standby of a moment ago, or one that was.
-    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-    config.keepalives_idle(SILENCE);
-    let connector = trust.connector(config.get_ssl_mode())?;
-    Ok((config, connector))
 }

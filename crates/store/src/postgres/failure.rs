@@ -72,6 +72,9 @@ fn passes(state: &SqlState) -> bool {
     ["08", "40", "57"].contains(&class)
         || [
             SqlState::TOO_MANY_CONNECTIONS,
+            // Credentials are being replaced: the next connection is made with those that are in the files then.
+            SqlState::INVALID_PASSWORD,
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             SqlState::LOCK_NOT_AVAILABLE,
             SqlState::READ_ONLY_SQL_TRANSACTION,
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,

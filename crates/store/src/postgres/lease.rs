@@ -57,6 +57,21 @@ impl Connections {
         task.await.unwrap_or_else(|_| Err(stopped()))
     }
 
+    /// Does `work` once, in a task of its own, unless it takes longer than `within`.
+    pub(super) async fn once<T, F>(
+        self: &Arc<Self>,
+        within: Duration,
+        work: impl Fn(Arc<Lease>) -> F + Send + Sync + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let all = Arc::clone(self);
+        let task = tokio::spawn(async move { tokio::time::timeout(within, all.attempt(&work)).await? });
+        task.await.unwrap_or_else(|_| Err(Failure::Lasting(stopped())))
+    }
+
     async fn attempt<T, F>(&self, work: &(impl Fn(Arc<Lease>) -> F + Sync)) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
@@ -76,6 +91,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// Takes the connection from the others for good.
+    pub(super) fn detach(mut self) -> Option<ClientWrapper> {
+        self.object.take().map(Object::take)
+    }
+
     /// Says that no transaction is open and nothing is under way.
     pub(super) fn done(&self) {
         self.clean.store(true, Ordering::Relaxed);

@@ -37,20 +37,22 @@ pub(super) fn sources(streams: impl Iterator<Item = Stream>) -> Vec<i32> {
     slots(streams.filter(|stream| stream.kind == StreamKind::Source))
 }
 
-/// The numbers of the two kinds of locks: those of two tables, so that ledgers in one database do not meet.
+/// The numbers of the kinds of locks: those of tables, so that ledgers in one database do not meet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spaces {
     /// Of streams' places.
     pub(super) places: i32,
     /// Of sources.
     pub(super) sources: i32,
+    /// Of duties, which sessions hold.
+    pub(super) duties: i32,
 }
 
 impl Spaces {
     pub(super) async fn read(client: &ClientWrapper) -> Result<Self, tokio_postgres::Error> {
-        let row = client.query_one("SELECT 'journal'::regclass::oid, 'links'::regclass::oid", &[]).await?;
+        let row = client.query_one("SELECT 'journal'::regclass::oid, 'links'::regclass::oid, 'kept'::regclass::oid", &[]).await?;
         let space = |column| row.try_get::<_, u32>(column).map(u32::cast_signed);
-        Ok(Self { places: space(0)?, sources: space(1)? })
+        Ok(Self { places: space(0)?, sources: space(1)?, duties: space(2)? })
     }
 
     /// Waits for the places, each to be held alone until the transaction ends.

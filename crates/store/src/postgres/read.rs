@@ -6,6 +6,7 @@ use super::values::{CLOCK, kind, limit, stream, streams, time};
 use crate::contract::{Kept, LinkKind};
 use crate::digest::digest;
 use rollbook_core::id::{App, Stream};
+use std::time::Duration;
 use uuid::Uuid;
 
 pub(super) async fn linked(lease: &Lease, app: &App, link: LinkKind, from: Uuid) -> Result<Vec<Stream>, Failure> {
@@ -38,6 +39,19 @@ pub(super) async fn keep(lease: &Lease, app: &App, engine: &str, body: &[u8]) ->
     let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [&app.account(), &app.app(), &&digest[..], &engine.as_bytes(), &body];
     lease.execute(&lease.prepare_cached(&sql).await?, &params).await?;
     Ok(())
+}
+
+/// So many at once are dropped well within a call's patience.
+pub(super) const EXPIRED_AT_ONCE: u64 = 10_000;
+
+/// Drops some of the deliveries that were kept more than `age` ago, of all apps; returns how many.
+pub(super) async fn expire_kept(lease: &Lease, age: Duration) -> Result<u64, Failure> {
+    let sql = format!(
+        "DELETE FROM kept k USING (SELECT account, app, digest FROM kept WHERE received_at < {CLOCK} - $1 LIMIT {EXPIRED_AT_ONCE}) AS old
+         WHERE k.account = old.account AND k.app = old.app AND k.digest = old.digest"
+    );
+    let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+    Ok(lease.execute(&lease.prepare_cached(&sql).await?, &[&age]).await?)
 }
 
 pub(super) async fn kept(lease: &Lease, app: &App, most: usize) -> Result<Vec<Kept>, Failure> {

@@ -3,7 +3,7 @@
 use super::connect::ConnectError;
 use super::failure::Failure;
 use super::lease::Lease;
-use super::{PostgresOptions, PostgresStore, bulk, connect, mark, scan};
+use super::{PostgresOptions, PostgresStore, address, bulk, mark, scan};
 use crate::contract::{Batch, Kept, Link, Seq, Store, StoreError};
 use crate::transfer::{Batches, Mark, Span, Transfer};
 use async_trait::async_trait;
@@ -29,10 +29,10 @@ impl PostgresTransfer {
     /// # Errors
     /// As [`PostgresStore::connect`], but for its mark.
     pub async fn source(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
-        let store = Arc::new(PostgresStore::connect_marked(url, options).await?);
+        let store = Arc::new(PostgresStore::connect_marked(url, None, options).await?);
         let lease = store.connections.lease().await?;
         let row = lease.query_one("SELECT current_schema()", &[]).await?;
-        let place = connect::place(url, row.try_get::<_, Option<&str>>(0)?)?;
+        let place = address::place(url, row.try_get::<_, Option<&str>>(0)?)?;
         lease.done();
         Ok(Self { place, store, filling: None })
     }

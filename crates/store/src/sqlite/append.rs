@@ -8,6 +8,7 @@ use crate::digest::digest;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream, StreamKind};
 use rusqlite::Error;
+use std::time::Duration;
 
 /// Up to so many streams of a source are gone through one by one; past it, the settled streams from `earliest` on are.
 const FEW_LINKS: usize = 1000;
@@ -77,6 +78,16 @@ pub(super) fn keep(txn: &mut Txn<'_>, app: &App, engine: &str, body: &Bytes) -> 
     let sql = "INSERT OR IGNORE INTO kept (app, digest, engine, body, received_at) VALUES (?1, ?2, ?3, ?4, ?5)";
     txn.prepare(sql)?.execute((app, digest(engine, body), engine, &body[..], txn.now().micros()))?;
     Ok(())
+}
+
+/// So many at once keep no append waiting for long.
+pub(super) const EXPIRED_AT_ONCE: u64 = 1000;
+
+/// Drops some of the deliveries that were kept more than `age` ago; returns how many.
+pub(super) fn expire_kept(txn: &Txn<'_>, age: Duration) -> Result<u64, StoreError> {
+    let before = txn.now().micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+    let sql = "DELETE FROM kept WHERE number IN (SELECT number FROM kept WHERE received_at < ?1 LIMIT ?2)";
+    Ok(txn.prepare(sql)?.execute((before, EXPIRED_AT_ONCE))? as u64)
 }
 
 pub(super) fn probe(txn: &Txn<'_>) -> Result<(), StoreError> {

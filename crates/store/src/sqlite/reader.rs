@@ -8,6 +8,7 @@ use crate::Clock;
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
+use crate::duty::Duty;
 use crate::transfer::Standing;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use rollbook_core::id::{App, Stream};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Reads what is on disk at each call, and writes nothing: another process may be at work in the folder. Sessions that the catalog does not
@@ -110,6 +112,14 @@ impl Store for SqliteReader {
 
     async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.read(app, move |conn, app| Ok(read::kept(conn, app, limit)?)).await
+    }
+
+    async fn expire_kept(&self, _: Duration) -> Result<u64, StoreError> {
+        Err(refused())
+    }
+
+    async fn duty(&self, _: &str) -> Result<Option<Duty>, StoreError> {
+        Ok(None)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

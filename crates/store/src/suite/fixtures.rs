@@ -36,6 +36,12 @@ impl HandClock {
         self.let_go.store(own_time, Ordering::SeqCst);
     }
 
+    /// Whether the store goes by this clock.
+    #[must_use]
+    pub fn is_obeyed(&self) -> bool {
+        !self.let_go.load(Ordering::SeqCst)
+    }
+
     /// Whether a store told these times, where the clock had been set to `set`, which ascend. A time of the store's own goes on by itself:
     /// of that only the order is known.
     #[must_use]

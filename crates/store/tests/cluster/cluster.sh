@@ -1,11 +1,16 @@
 #!/bin/sh
-# Starts a PostgreSQL of its own in the empty folder $1, on port $2 of the loopback; what else the arguments say goes to the server. Says
-# "done", then does what the lines of its standard input say, "stop" or "start", and says so. When that ends, as it does when the test program
-# ends however it may, it stops the server and removes it all.
+# Starts a PostgreSQL of its own in the empty folder $1, on port $2 of the loopback; with --replica-of PORT, as a streaming replica of the one
+# there. What else the arguments say goes to the server. Says "done", then does what the lines of its standard input say, "stop", "start" or
+# "promote", and says so. When that ends, as it does when the test program ends however it may, it stops the server and removes it all.
 set -eu
 dir=$1
 port=$2
 shift 2
+primary=
+if [ "${1-}" = --replica-of ]; then
+    primary=$2
+    shift 2
+fi
 
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 [ -x "$bin/initdb" ] || bin=$(dirname "$(command -v initdb)") || {
@@ -22,8 +27,15 @@ else
 fi
 
 cd "$dir"
-as "$bin/initdb" --no-sync --auth trust --username postgres --encoding UTF8 --no-locale data >initdb.log 2>&1 || { cat initdb.log >&2; exit 1; }
-# An authority of its own, and its certificate for "localhost" alone.
+if [ "$primary" ]; then
+    as "$bin/pg_basebackup" -D data -h 127.0.0.1 -p "$primary" -U postgres -R -X stream -c fast --no-sync >initdb.log 2>&1
+else
+    as "$bin/initdb" --no-sync --auth trust --username postgres --encoding UTF8 --no-locale data >initdb.log 2>&1
+fi || { cat initdb.log >&2; exit 1; }
+# Members of two roles, which a test makes, must show who they are.
+{ printf 'host all +keyed all scram-sha-256\nhostssl all +certified all cert\n' && cat data/pg_hba.conf; } >hba.conf
+chmod a+r hba.conf
+# An authority of its own, its certificate for "localhost" alone, and one for the role "bearer".
 cat >tls.conf <<END
 [req]
 distinguished_name = name
@@ -37,13 +49,15 @@ END
 chmod a+r tls.conf
 certify() { as openssl req -config tls.conf -new -x509 -days 2 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "$@" >>openssl.log 2>&1; }
 { certify -subj /CN=authority -extensions authority -keyout ca.key -out ca.crt &&
-    certify -subj /CN=localhost -extensions server -CA ca.crt -CAkey ca.key -keyout server.key -out server.crt; } || { cat openssl.log >&2; exit 1; }
+    certify -subj /CN=localhost -extensions server -CA ca.crt -CAkey ca.key -keyout server.key -out server.crt &&
+    certify -subj /CN=bearer -extensions server -CA ca.crt -CAkey ca.key -keyout bearer.key -out bearer.crt; } || { cat openssl.log >&2; exit 1; }
 
 start() {
     as "$bin/pg_ctl" -D data -s -w -l server.log start -o "-p $port -k $dir -h 127.0.0.1 -c ssl=on -c max_connections=200 \
-        -c ssl_cert_file=$dir/server.crt -c ssl_key_file=$dir/server.key $settings" >&2 || { cat server.log >&2; exit 1; }
+        -c ssl_cert_file=$dir/server.crt -c ssl_key_file=$dir/server.key -c ssl_ca_file=$dir/ca.crt -c hba_file=$dir/hba.conf $settings" >&2 || { cat server.log >&2; exit 1; }
 }
 stop() { as "$bin/pg_ctl" -D data -m immediate -s stop; }
+promote() { as "$bin/pg_ctl" -D data -s -w promote >&2; }
 end() {
     stop 2>/dev/null || true
     cd /

@@ -58,13 +58,33 @@ pub(crate) fn cluster() -> &'static Cluster {
 impl Cluster {
     /// Starts a private one.
     pub(crate) fn start(settings: &str) -> Self {
+        Self::run(settings)
+    }
+
+    /// Starts a streaming replica of a private one.
+    pub(crate) fn replica(&self, settings: &str) -> Self {
+        Self::run(&format!("--replica-of {} {settings}", self.port()))
+    }
+
+    /// The address at which this one, a replica, has what is at an address of another.
+    pub(crate) fn counterpart(&self, of: &Self, address: &str) -> String {
+        address.replacen(&of.port(), &self.port(), 1)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> String {
+        let (_, after) = self.url.rsplit_once(':').unwrap();
+        after.split('/').next().unwrap().to_owned()
+    }
+
+    fn run(arguments: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("rollbook-pg-").tempdir().unwrap().keep();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut child = Command::new("sh")
             .args(["-s", "--"])
             .arg(&folder)
             .arg(port.to_string())
-            .args(settings.split_whitespace())
+            .args(arguments.split_whitespace())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -77,7 +97,7 @@ impl Cluster {
         Self { url, folder: Some(folder), script: Some(Mutex::new(script)) }
     }
 
-    /// Stops a private one at once, or starts it again.
+    /// Stops a private one at once, starts it again, or promotes it.
     pub(crate) fn control(&self, what: &str) {
         self.script.as_ref().unwrap().lock().unwrap().say(what);
     }
@@ -89,7 +109,12 @@ impl Cluster {
 
     /// The file that vouches for its certificate, where it is private.
     pub(crate) fn authority(&self) -> Option<PathBuf> {
-        self.folder.as_ref().map(|folder| folder.join("ca.crt"))
+        self.file("ca.crt")
+    }
+
+    /// A file of a private one.
+    pub(crate) fn file(&self, name: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(name))
     }
 
     /// The address of an empty schema, in which a ledger of its own can be.

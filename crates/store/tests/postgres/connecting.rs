@@ -21,12 +21,14 @@ async fn nodes_that_start_together_make_one_schema() {
 }
 
 #[tokio::test]
-async fn a_later_schema_is_left_alone() {
+async fn a_later_schema_is_used_where_its_version_allows_it() {
     let url = cluster().schema().await;
     connect(&url).await.unwrap();
     let (_, schema) = url.rsplit_once("%3D").unwrap();
-    let sql = format!("UPDATE {schema}.rollbook_schema SET version = 99");
-    cluster().client().await.batch_execute(&sql).await.unwrap();
+    let client = cluster().client().await;
+    client.batch_execute(&format!("UPDATE {schema}.rollbook_schema SET step = 99")).await.unwrap();
+    connect(&url).await.unwrap().ready().await.unwrap();
+    client.batch_execute(&format!("UPDATE {schema}.rollbook_schema SET version = 99")).await.unwrap();
     assert!(matches!(connect(&url).await, Err(ConnectError::Newer { found: 99, .. })));
 }
 

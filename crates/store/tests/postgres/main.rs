@@ -5,8 +5,11 @@
 mod cluster;
 mod connecting;
 mod doubting;
+mod duties;
 mod killing;
 mod nodes;
+mod replicas;
+mod rotating;
 
 use cluster::cluster;
 use rollbook_store::suite::Subject;

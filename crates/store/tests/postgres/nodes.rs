@@ -79,6 +79,22 @@ async fn every_node_sees_what_any_acknowledged() {
     }
 }
 
+/// What is measured against: without the check, what is new is not told.
+#[tokio::test]
+async fn without_the_check_nothing_is_new() {
+    let address = cluster().schema().await;
+    let store =
+        async |unchecked| PostgresStore::connect(&address, PostgresOptions { unchecked, ..PostgresOptions::default() }).await.unwrap();
+    let (checked, unchecked) = (store(false).await, store(true).await);
+    append(&checked, [entry(session(1), 0, "x")]).await.unwrap();
+    let first = unchecked.since(&app(), &[(session(1), 0)]).await.unwrap();
+    assert_eq!(first.batches.len(), 1);
+    append(&checked, [entry(session(1), 1, "x")]).await.unwrap();
+    let since = unchecked.since(&app(), &[(session(1), 1)]).await.unwrap();
+    assert_eq!((since.batches, since.now), (Vec::new(), first.now));
+    assert_eq!(checked.since(&app(), &[(session(1), 1)]).await.unwrap().batches.len(), 1);
+}
+
 /// Each node appends to one stream as fast as it can, and comes to its turn.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_node_starves() {
