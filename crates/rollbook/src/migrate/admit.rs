@@ -113,7 +113,11 @@ impl Ends {
             let theirs = source.kept_at(app, &kept).await.map_err(MigrateError::at(source))?;
             // What the source does not keep any more may have been dropped there for its age.
             if kept.iter().zip(theirs).any(|(kept, at)| at.is_some_and(|at| at != kept.received_at)) {
-                return Err(self.foreign(format!("it keeps a delivery of {}/{} of another time than the source", app.account(), app.app())));
+                return Err(self.foreign(format!(
+                    "it keeps a delivery of {}/{} of another time than the source",
+                    app.account(),
+                    app.app()
+                )));
             }
             match numbers.last() {
                 Some(last) => after = *last,
