@@ -9,6 +9,7 @@ use rollbook_core::roster::Summary;
 use rollbook_core::time::Timestamp;
 use rollbook_store::transfer::Transfer;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
 
 /// How many sessions of the list are compared at once.
@@ -16,7 +17,7 @@ const PAGE: u32 = 10_000;
 /// How many sessions of an app are looked into, where not all are: spread evenly over the list.
 const SAMPLE: u64 = 100;
 /// What each of the two ledgers may hold in memory.
-const MEMORY: u64 = 256 << 20;
+const MEMORY: u64 = 1 << 30;
 
 /// Which sessions' participants are compared; the list of sessions always is, as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
@@ -37,47 +38,53 @@ pub struct Compared {
     pub rosters: u64,
 }
 
-impl Ends {
-    /// Settles what the target has, so that the first list after the switch need not.
-    pub(super) async fn settle(&self, now: Timestamp, hear: &dyn Progress) -> Result<(), MigrateError> {
-        hear.begin("settling");
-        let ledger = ledger(&self.target, now, true);
-        let one = SessionsQuery { limit: 1, ..SessionsQuery::default() };
-        for app in self.target.apps().await.map_err(MigrateError::at(&self.target))? {
-            let list = ledger.sessions(&app, &one).await.map_err(MigrateError::at(&self.target))?;
-            hear.advance(list.total);
-        }
-        Ok(())
-    }
-
-    /// Compares answers at one moment. Neither end may change meanwhile.
-    pub(super) async fn compare_answers(&self, verify: Verify, now: Timestamp, hear: &dyn Progress) -> Result<Compared, MigrateError> {
-        hear.begin("comparing answers");
-        let both = Both { ends: self, ours: ledger(&self.source, now, false), theirs: ledger(&self.target, now, true), now };
-        let mut compared = Compared::default();
-        let apps = self.source.apps().await.map_err(MigrateError::at(&self.source))?;
-        if apps != self.target.apps().await.map_err(MigrateError::at(&self.target))? {
-            return Err(MigrateError::Differs("which apps there are".into()));
-        }
-        for app in apps {
-            both.lists(&app, verify, &mut compared, hear).await?;
-        }
-        Ok(compared)
-    }
-}
-
-fn ledger(end: &Arc<dyn Transfer>, now: Timestamp, settles: bool) -> Ledger {
-    Ledger::new(Arc::new(Frozen { store: end.store(), now, settles }), Options { segments: None, memory: MEMORY })
-}
-
-struct Both<'a> {
+/// Both ends, as a server on each would answer at one moment.
+pub(super) struct Both<'a> {
     ends: &'a Ends,
     ours: Ledger,
     theirs: Ledger,
-    now: Timestamp,
+    now: Arc<AtomicI64>,
 }
 
-impl Both<'_> {
+fn ledger(end: &Arc<dyn Transfer>, now: &Arc<AtomicI64>, settles: bool) -> Ledger {
+    let store = Frozen { store: end.store(), now: Arc::clone(now), settles };
+    Ledger::new(Arc::new(store), Options { segments: None, memory: MEMORY })
+}
+
+impl<'a> Both<'a> {
+    /// Answers of these ends.
+    pub(super) fn of(ends: &'a Ends, now: Timestamp) -> Self {
+        let now = Arc::new(AtomicI64::new(now.micros()));
+        Self { ends, ours: ledger(&ends.source, &now, false), theirs: ledger(&ends.target, &now, true), now }
+    }
+
+    /// Settles what the target has, so that nobody waits for it later.
+    pub(super) async fn settle(&self, hear: &dyn Progress) -> Result<(), MigrateError> {
+        hear.begin("settling");
+        first_lists(&self.theirs, &self.ends.target, hear).await
+    }
+
+    /// Reads what the source has not settled, while it still takes events, so that later only what is new is read.
+    pub(super) async fn prepare(&self, hear: &dyn Progress) -> Result<(), MigrateError> {
+        hear.begin("reading what is not settled");
+        first_lists(&self.ours, &self.ends.source, hear).await
+    }
+
+    /// Compares answers at one moment. Neither end may change meanwhile.
+    pub(super) async fn compare(&self, verify: Verify, now: Timestamp, hear: &dyn Progress) -> Result<Compared, MigrateError> {
+        hear.begin("comparing answers");
+        self.now.store(now.micros(), Ordering::Relaxed);
+        let mut compared = Compared::default();
+        let apps = self.ends.source.apps().await.map_err(MigrateError::at(&self.ends.source))?;
+        if apps != self.ends.target.apps().await.map_err(MigrateError::at(&self.ends.target))? {
+            return Err(MigrateError::Differs("which apps there are".into()));
+        }
+        for app in apps {
+            self.lists(&app, verify, &mut compared, hear).await?;
+        }
+        Ok(compared)
+    }
+
     async fn lists(&self, app: &App, verify: Verify, compared: &mut Compared, hear: &dyn Progress) -> Result<(), MigrateError> {
         let mut query = SessionsQuery { limit: PAGE, ..SessionsQuery::default() };
         loop {
@@ -107,9 +114,9 @@ impl Both<'_> {
     }
 
     async fn rosters(&self, app: &App, session: Uuid) -> Result<(), MigrateError> {
+        let now = Some(Timestamp::from_micros(self.now.load(Ordering::Relaxed)));
         for (view, name) in [(View::Raw, "participants"), (View::Consolidated, "consolidated participants")] {
-            let (ours, theirs) =
-                (self.ours.roster(app, session, view, Some(self.now)), self.theirs.roster(app, session, view, Some(self.now)));
+            let (ours, theirs) = (self.ours.roster(app, session, view, now), self.theirs.roster(app, session, view, now));
             let ours = ours.await.map_err(MigrateError::at(&self.ends.source))?;
             let theirs = theirs.await.map_err(MigrateError::at(&self.ends.target))?;
             if ours.as_ref().map(all_rows) != theirs.as_ref().map(all_rows) {
@@ -118,4 +125,14 @@ impl Both<'_> {
         }
         Ok(())
     }
+}
+
+/// Asks for the beginning of every app's list of sessions, for which all that is unsettled is read.
+async fn first_lists(ledger: &Ledger, end: &Arc<dyn Transfer>, hear: &dyn Progress) -> Result<(), MigrateError> {
+    let one = SessionsQuery { limit: 1, ..SessionsQuery::default() };
+    for app in end.apps().await.map_err(MigrateError::at(end))? {
+        let list = ledger.sessions(&app, &one).await.map_err(MigrateError::at(end))?;
+        hear.advance(list.total);
+    }
+    Ok(())
 }

@@ -10,13 +10,15 @@ use rollbook_store::{
 };
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Says that it is `now`, whatever the store's own clock says, and takes nothing: so that two stores can be asked the same.
+/// Says that it is the time that `now` holds, in microseconds, whatever the store's own clock says, and takes nothing: so that two stores can
+/// be asked the same.
 pub(super) struct Frozen {
     pub(super) store: Arc<dyn Store>,
-    pub(super) now: Timestamp,
+    pub(super) now: Arc<AtomicI64>,
     /// Whether sessions may be settled in the store; else they stay as they are.
     pub(super) settles: bool,
 }
@@ -32,7 +34,8 @@ impl Store for Frozen {
     }
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
-        Ok(Since { now: self.now, ..self.store.since(app, known).await? })
+        let now = Timestamp::from_micros(self.now.load(Ordering::Relaxed));
+        Ok(Since { now, ..self.store.since(app, known).await? })
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {

@@ -1,7 +1,7 @@
 //! From a copy to the ledger that is served.
 
 use super::admit::Admitted;
-use super::answers::{Compared, Verify};
+use super::answers::{Both, Compared, Verify};
 use super::pass::Tally;
 use super::{Ends, MigrateError, Place, Progress};
 use rollbook_core::time::Timestamp;
@@ -40,7 +40,7 @@ impl Ends {
             Admitted::Copy(None) => {
                 let mut tally = Tally::default();
                 self.catch_up(&mut tally, hear).await?;
-                self.settle(now, hear).await?;
+                Both::of(self, now).settle(hear).await?;
                 Ok(Outcome::Copied(tally, now))
             }
         }
@@ -64,13 +64,15 @@ impl Ends {
         };
         let mut tally = Tally::default();
         self.catch_up(&mut tally, hear).await?;
-        self.settle(now(), hear).await?;
+        let both = Both::of(self, now());
+        both.settle(hear).await?;
+        both.prepare(hear).await?;
         hear.begin("switching");
         let since = Instant::now();
         let leaving = self.close(before, now()).await?;
         let last = async {
             self.pass(false, &mut tally, hear).await?;
-            self.compare_answers(verify, now(), hear).await
+            both.compare(verify, now(), hear).await
         };
         let compared = tokio::select! {
             compared = last => compared,

@@ -11,6 +11,7 @@ use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
+use tokio_postgres::error::SqlState;
 
 /// The lock of whoever fills the ledger, beside those of streams' places, which are not below 0.
 const FILLING: i32 = -1;
@@ -44,10 +45,16 @@ impl PostgresTransfer {
     pub async fn target(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
         let mut end = Self::source(url, options).await?;
         let lease = end.store.connections.lease().await?;
-        let lock = lease.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&end.store.spaces.places, &FILLING]).await?;
-        if !lock.try_get::<_, bool>(0)? {
-            return Err(ConnectError::Database(format!("{} is being filled by another `rollbook migrate`: wait for that one", end.place)));
-        }
+        // The session of one that was killed may not have noticed yet.
+        lease.batch_execute("BEGIN; SET LOCAL lock_timeout = '5s'").await?;
+        let lock = lease.query_one("SELECT pg_advisory_lock($1, $2)", &[&end.store.spaces.places, &FILLING]).await;
+        lock.map_err(|error| match error.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                ConnectError::Database(format!("{} is being filled by another `rollbook migrate`: wait for that one", end.place))
+            }
+            _ => error.into(),
+        })?;
+        lease.batch_execute("COMMIT").await?;
         lease.batch_execute(mark::FILLING).await?;
         end.filling = Some(Mutex::new(lease));
         Ok(end)
