@@ -15,6 +15,7 @@ pub mod export;
 pub mod http;
 pub mod import;
 pub mod ledger;
+pub mod migrate;
 pub mod periodic;
 pub mod serve;
 pub mod tokens;

@@ -70,6 +70,13 @@ pub enum LinkKind {
     Derived = 3,
 }
 
+impl LinkKind {
+    /// The kind of a stored number.
+    pub(crate) fn from_u8(number: u8) -> Option<Self> {
+        [Self::Source, Self::Child, Self::Peer, Self::Derived].into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
 /// A stored batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {

@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod sqlite;
 #[cfg(feature = "suite")]
 pub mod suite;
+pub mod transfer;
 
 pub use contract::{
     AppendError, Batch, Commit, Entry, Kept, Link, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, SessionSort,
@@ -22,7 +23,7 @@ pub use duty::Duty;
 pub use faulty::FaultyStore;
 pub use memory::MemoryStore;
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteReader, SqliteStore};
 
 use rollbook_core::time::Timestamp;
 use std::sync::Arc;

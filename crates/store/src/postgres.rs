@@ -4,6 +4,7 @@
 //! node acknowledged; nothing is remembered between calls. Connections that break are replaced, and what they were at is tried again.
 
 mod address;
+mod bulk;
 mod catchup;
 mod check;
 mod connect;
@@ -17,18 +18,21 @@ mod identity;
 mod lanes;
 mod lease;
 mod locks;
+mod mark;
 mod marks;
 mod once;
 mod passwords;
 mod read;
 mod replica;
 mod replicated;
+mod scan;
 mod schema;
 mod sessions;
 mod settle;
 mod tls;
 mod tokens;
 mod transaction;
+mod transfer;
 mod values;
 mod waiting;
 mod writer;
@@ -36,11 +40,13 @@ mod writer;
 pub use connect::ConnectError;
 pub use replica::ReplicaReads;
 pub use tokens::{PostgresTokens, StoredToken, TokenSet};
+pub use transfer::PostgresTransfer;
 
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
 use crate::duty::Duty;
+use crate::transfer::gate;
 use async_trait::async_trait;
 use bytes::Bytes;
 use check::{Check, Manner};
@@ -122,7 +128,7 @@ impl PostgresStore {
     /// Through a proxy, connections must stay whole sessions (no transaction pooling).
     ///
     /// # Errors
-    /// Where the address is wrong, the database can't be used, or its ledger isn't one that this binary knows.
+    /// Where the address is wrong, the database can't be used, its ledger isn't one that this binary knows, or is being moved or was.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
         Self::connect_with_replica(url, None, options).await
     }
@@ -134,6 +140,15 @@ impl PostgresStore {
     /// # Errors
     /// As [`Self::connect`], and where the replica's address is wrong.
     pub async fn connect_with_replica(url: &str, replica: Option<&str>, options: PostgresOptions) -> Result<Self, ConnectError> {
+        let store = Self::connect_marked(url, replica, options).await?;
+        let lease = store.connections.lease().await?;
+        gate(mark::read(&lease).await?).map_err(ConnectError::Marked)?;
+        lease.done();
+        Ok(store)
+    }
+
+    /// The same, whatever mark of a move the ledger has.
+    async fn connect_marked(url: &str, replica: Option<&str>, options: PostgresOptions) -> Result<Self, ConnectError> {
         let identity = if replica.is_some() { Identity::of_two() } else { Identity::default() };
         let pool = connect::pool(url, &options, Role::Primary, &identity)?;
         let replica = replica.map(|url| connect::pool(url, &options, Role::Replica, &identity)).transpose()?;

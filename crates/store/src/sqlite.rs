@@ -4,25 +4,31 @@
 
 mod append;
 mod known;
+mod mark;
 mod open;
 mod read;
+mod reader;
 mod readers;
 mod schema;
 mod sessions;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod txn;
 mod values;
 mod writer;
 
 pub use open::OpenError;
+pub use reader::SqliteReader;
+pub use transfer::SqliteTransfer;
 
 use crate::Clock;
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
 };
 use crate::duty::Duty;
+use crate::transfer::gate;
 use async_trait::async_trait;
 use bytes::Bytes;
 use known::{AppNo, Known};
@@ -46,15 +52,22 @@ pub struct SqliteStore {
     readers: Readers,
     known: Arc<Known>,
     clock: Clock,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl SqliteStore {
     /// Opens the folder's ledger, or makes both.
     ///
     /// # Errors
-    /// Where the folder can't be used, another process has it, or its ledger isn't one that this binary knows.
+    /// Where the folder can't be used, another process has it, its ledger isn't one that this binary knows, or is being moved or was.
     pub fn open(dir: &Path, clock: Clock) -> Result<Self, OpenError> {
+        let store = Self::open_marked(dir, clock)?;
+        gate(mark::of(store.folder.ledger())?).map_err(|mark| OpenError::Marked { folder: dir.into(), mark })?;
+        Ok(store)
+    }
+
+    /// The same, whatever mark of a move it has.
+    fn open_marked(dir: &Path, clock: Clock) -> Result<Self, OpenError> {
         let folder = Folder::take(dir)?;
         let file = folder.ledger();
         let failed = |error| OpenError::database(file, &error);
@@ -66,11 +79,10 @@ impl SqliteStore {
     fn start(folder: Folder, conn: Connection, clock: Clock) -> Result<Self, OpenError> {
         let failed = |error| OpenError::database(folder.ledger(), &error);
         let known = Arc::new(Known::new(apps(&conn).map_err(failed)?));
-        let most = std::thread::available_parallelism().map_or(4, |threads| threads.get().clamp(2, 16));
-        let readers = Readers::new(folder.ledger().into(), most);
+        let readers = Readers::new(folder.ledger().into(), most_readers());
         let writer =
             Writer::start(conn, Arc::clone(&known), Arc::clone(&clock)).map_err(|error| OpenError::thread(folder.ledger(), &error))?;
-        Ok(Self { writer, readers, known, clock, _folder: folder })
+        Ok(Self { writer, readers, known, clock, folder })
     }
 
     /// Reads of an app that never wrote find nothing, and need no database for it.
@@ -82,6 +94,11 @@ impl SqliteStore {
         let Some(app) = self.known.app(app) else { return Ok(T::default()) };
         self.readers.run(move |conn| Ok(work(conn, app)?)).await
     }
+}
+
+/// How many reads are done at once.
+fn most_readers() -> usize {
+    std::thread::available_parallelism().map_or(4, |threads| threads.get().clamp(2, 16))
 }
 
 fn apps(conn: &Connection) -> rusqlite::Result<HashMap<App, AppNo>> {

@@ -1,17 +1,21 @@
 //! `rollbook export`.
 
 use super::{AppArgs, DataArgs, logging, output};
-use crate::{export, serve};
+use crate::config::StorePlace;
+use crate::{clock, export, serve};
 use anyhow::Context as _;
 use clap::Args;
+use rollbook_store::sqlite::OpenError;
+use rollbook_store::{Clock, MemoryStore, SqliteReader, Store};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Write out every event of an app, a CloudEvent a line (NDJSON)
 ///
 /// What comes out is the whole truth of the app: imported into an empty data folder, it gives the same answers. The order of the lines
-/// means nothing. Only one process works in a data folder at a time: stop the server first.
+/// means nothing. A server may be at work in the folder: what it has acknowledged before the export begins is among the lines.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ExportArgs {
@@ -34,10 +38,13 @@ pub(super) fn run(args: ExportArgs) -> anyhow::Result<()> {
     let settings = args.data.settings()?;
     logging::quiet();
     let app = args.app.app()?;
-    // Opening makes what isn't there; a slip in the folder's name must not look like an app without events.
+    // A slip in the folder's name must not look like an app without events.
     anyhow::ensure!(settings.data.is_dir(), "there is no data folder {}", settings.data.display());
     let runtime = serve::runtime()?;
-    let store = runtime.block_on(serve::open(&settings))?.store;
+    let store = match settings.store {
+        StorePlace::Folder => beside(&settings.data)?,
+        StorePlace::Postgres(_) => runtime.block_on(serve::open(&settings))?.store,
+    };
     let written = match &args.output {
         None => runtime.block_on(export::export(store.as_ref(), &app, &mut BufWriter::new(io::stdout().lock())))?,
         Some(path) => {
@@ -50,4 +57,14 @@ pub(super) fn run(args: ExportArgs) -> anyhow::Result<()> {
     };
     output::note(&format!("wrote {written} events"));
     Ok(())
+}
+
+/// A folder's ledger beside whichever process works in it. A folder that was never served has no events.
+fn beside(dir: &Path) -> Result<Arc<dyn Store>, OpenError> {
+    let clock: Clock = Arc::new(clock::now);
+    match SqliteReader::open(dir, Arc::clone(&clock)) {
+        Ok(reader) => Ok(Arc::new(reader)),
+        Err(OpenError::Missing { .. }) => Ok(Arc::new(MemoryStore::new(clock))),
+        Err(error) => Err(error),
+    }
 }

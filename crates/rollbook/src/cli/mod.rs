@@ -4,6 +4,7 @@ mod demo;
 mod export;
 mod import;
 mod logging;
+mod migrate;
 mod output;
 mod serve;
 mod token;
@@ -39,6 +40,7 @@ enum Command {
     Token(token::TokenCommand),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
+    Migrate(migrate::MigrateArgs),
     /// Print every setting with its default, as a settings file
     #[command(after_help = "Example:\n  rollbook config > rollbook.toml && rollbook serve --config rollbook.toml")]
     Config,
@@ -94,6 +96,7 @@ pub fn run() -> ExitCode {
         Command::Token(command) => token::run(command),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Config => output::line(DEFAULTS_FILE.trim_end()).map_err(Into::into),
     };
     match outcome {

@@ -30,6 +30,8 @@ mod tests;
 
 pub use auth::{TokenLookup, TokensAway};
 pub use metrics::{Metrics, metrics_router};
+pub(crate) use participants::all_rows;
+pub(crate) use sessions::page;
 
 use crate::ledger::Ledger;
 use axum::Router;

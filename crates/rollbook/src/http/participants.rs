@@ -8,7 +8,7 @@ use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, document
 use super::respond::{paging, work};
 use super::row::{self, Extras, ROW_BYTES};
 use super::schema::{ParticipantsAnswer, ReadErrors, SessionPath};
-use crate::ledger::{PageAnswer, View};
+use crate::ledger::{PageAnswer, RosterAnswer, View};
 use axum::extract::{RawQuery, State};
 use rollbook_core::roster::{Order, Query, Search, Sort};
 use rollbook_core::time::Timestamp;
@@ -90,6 +90,14 @@ pub(super) async fn list(State(http): State<Http>, reader: Reader, RawQuery(quer
     let answer = http.ledger.participants(reader.app(), session, asked.view, &asked.query, asked.as_of).await?;
     let answer = answer.ok_or_else(ApiError::not_found)?;
     work(is_heavy(&answer, asked.extras), move || render(&answer, asked.extras)).await
+}
+
+/// All rows of a roster as the list has them, with all that can be shown of them.
+pub(crate) fn all_rows(answer: &RosterAnswer) -> Vec<u8> {
+    let RosterAnswer { roster, now } = answer;
+    let mut json = Json::with_capacity(roster.len() as usize * ROW_BYTES);
+    json.list(0..roster.len(), |json, place| row::participant(json, roster.row(place), *now, Extras { events: true, stays: true }));
+    json.into_bytes()
 }
 
 /// Whether writing the answer takes long enough to be in the way of other requests.

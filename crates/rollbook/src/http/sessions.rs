@@ -62,6 +62,11 @@ pub(super) async fn list(State(http): State<Http>, reader: Reader, RawQuery(quer
     Ok(render(&list, reader.app()))
 }
 
+/// A page of the list, as a client gets it.
+pub(crate) fn page(list: &SessionList, app: &App) -> Vec<u8> {
+    render(list, app).into_bytes()
+}
+
 /// Paging twice: beside `data`, where the SDKs type it, and within, where the participants list has it.
 fn render(list: &SessionList, app: &App) -> Json {
     let mut json = Json::with_capacity(256 + list.sessions.len() * SESSION_BYTES);

@@ -5,11 +5,11 @@ use crate::program::{rollbook, run, said};
 #[test]
 fn help_tells_of_every_command_and_shows_examples() {
     let help = run(&["--help"]).ok();
-    for word in ["serve", "demo", "token", "import", "export", "config", "Examples:"] {
+    for word in ["serve", "demo", "token", "import", "export", "migrate", "config", "Examples:"] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
-    let commands: [&[&str]; 8] =
-        [&["serve"], &["demo"], &["token"], &["token", "create"], &["token", "list"], &["import"], &["export"], &["config"]];
+    let commands: [&[&str]; 9] =
+        [&["serve"], &["demo"], &["token"], &["token", "create"], &["token", "list"], &["import"], &["export"], &["migrate"], &["config"]];
     for command in commands {
         let help = run(&[command, &["--help"]].concat()).ok();
         assert!(command == ["token", "list"] || help.contains("Example"), "{command:?}: {help}");

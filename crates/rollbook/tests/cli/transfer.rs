@@ -131,6 +131,8 @@ fn a_running_server_takes_the_same_files() {
     let bad = said(rollbook(&args).env("ROLLBOOK_TOKEN", token(&folder, "ingest")));
     assert!(bad.err.contains(&format!("error: {}:2: column 2: ", file.display())), "{}", bad.err);
 
+    let beside = run(&transfer("export", &folder, &[])).ok();
+    assert_eq!(beside.lines().count(), known, "an export beside the server has all that it acknowledged");
     drop(server);
     let other = temp.path().join("other");
     import(&other, &lines).ok();

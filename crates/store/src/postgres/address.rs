@@ -5,7 +5,7 @@ use super::failure::describe;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio_postgres::Config;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 /// An unanswered packet means a lost connection after this.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
@@ -58,6 +58,21 @@ pub(super) fn read(url: &str, role: TargetSessionAttrs) -> Result<(Config, Files
     config.target_session_attrs(role);
     config.keepalives_idle(SILENCE);
     Ok((config, files))
+}
+
+/// What to call the ledger at an address, without the password, the user and the options that may be in it.
+pub(super) fn place(url: &str, schema: Option<&str>) -> Result<String, ConnectError> {
+    let (config, _) = read(url, TargetSessionAttrs::Any)?;
+    let hosts = config.get_hosts().iter().enumerate().map(|(ix, host)| {
+        let port = config.get_ports().get(ix).or(config.get_ports().first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            Host::Unix(folder) => format!("{}:{port}", folder.display()),
+        }
+    });
+    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    let schema = schema.filter(|schema| *schema != "public").map(|schema| format!(" (schema {schema})")).unwrap_or_default();
+    Ok(format!("postgres://{}/{database}{schema}", hosts.collect::<Vec<_>>().join(",")))
 }
 
 /// A file's name from an address, in which any byte may stand as `%` and two digits.

@@ -3,9 +3,10 @@
 use super::PostgresOptions;
 use super::address::{self, SILENCE};
 use super::dial::Dialer;
-use super::failure::describe;
+use super::failure::{Failure, describe};
 use super::identity::Identity;
 use super::lease::Connections;
+use crate::transfer::Mark;
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::path::PathBuf;
 use tokio_postgres::config::TargetSessionAttrs;
@@ -43,6 +44,9 @@ pub enum ConnectError {
     /// The database can't be reached, or refused.
     #[error("PostgreSQL: {0}")]
     Database(String),
+    /// Its ledger is being moved, or was.
+    #[error("the database: {0}")]
+    Marked(Mark),
     /// A later binary has changed the schema in a way that older ones can't work with.
     #[error("the database needs a binary that knows schema version {found}, and this one knows {known}: use a binary that is not older")]
     Newer {
@@ -62,6 +66,12 @@ impl ConnectError {
             text.push_str("; sslrootcert=FILE in the address names the file of its authority, and sslmode=disable does without TLS");
         }
         Self::Database(text)
+    }
+}
+
+impl From<Failure> for ConnectError {
+    fn from(failure: Failure) -> Self {
+        Self::Database(failure.to_string())
     }
 }
 

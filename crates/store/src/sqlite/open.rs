@@ -1,5 +1,7 @@
 //! The data folder: made, locked against a second process, its database opened and brought to today's schema.
 
+use super::schema;
+use crate::transfer::Mark;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -46,6 +48,20 @@ pub enum OpenError {
     Foreign {
         /// The database.
         file: PathBuf,
+    },
+    /// There is none.
+    #[error("there is no ledger in {}: {LEDGER} is missing", folder.display())]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// It is being moved, or was.
+    #[error("data folder {}: {mark}", folder.display())]
+    Marked {
+        /// The folder.
+        folder: PathBuf,
+        /// What it is marked with.
+        mark: Mark,
     },
     /// SQLite refuses it.
     #[error("{} can't be opened: {reason}", file.display())]
@@ -109,6 +125,26 @@ fn make(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The database file of a folder that has one, of a version that this binary knows or of one before it.
+pub(super) fn existing(dir: &Path) -> Result<PathBuf, OpenError> {
+    let file = dir.join(LEDGER);
+    if !file.is_file() {
+        return Err(OpenError::Missing { folder: dir.into() });
+    }
+    let conn = reading(&file).map_err(|error| OpenError::database(&file, &error))?;
+    match schema::version(&conn, &file)? {
+        0 => Err(OpenError::Foreign { file }),
+        _ => Ok(file),
+    }
+}
+
+/// A connection that changes what is there, beside the one that writes.
+pub(super) fn changing(file: &Path) -> rusqlite::Result<Connection> {
+    let conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")?;
+    Ok(conn)
 }
 
 /// The connection that writes.

@@ -1,0 +1,64 @@
+//! Where a ledger is, as the command line names it.
+
+use super::MigrateError;
+use crate::clock;
+use rollbook_store::PostgresOptions;
+use rollbook_store::postgres::PostgresTransfer;
+use rollbook_store::sqlite::SqliteTransfer;
+use rollbook_store::transfer::Transfer;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A data folder, or a database.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The ledger in this data folder.
+    Folder(PathBuf),
+    /// The ledger in the database at this address, which may hold a password.
+    Postgres(String),
+}
+
+impl Place {
+    /// Opens it to be moved away.
+    ///
+    /// # Errors
+    /// Where there is no ledger that can be read.
+    pub async fn source(&self) -> Result<Arc<dyn Transfer>, MigrateError> {
+        Ok(match self {
+            Self::Folder(dir) => Arc::new(SqliteTransfer::source(dir, Arc::new(clock::now))?),
+            Self::Postgres(url) => Arc::new(PostgresTransfer::source(url, PostgresOptions::default()).await?),
+        })
+    }
+
+    /// Opens it to be filled; makes it where there is none.
+    ///
+    /// # Errors
+    /// Where it can't be written to, or another process does.
+    pub async fn target(&self) -> Result<Arc<dyn Transfer>, MigrateError> {
+        Ok(match self {
+            Self::Folder(dir) => Arc::new(SqliteTransfer::target(dir, Arc::new(clock::now))?),
+            Self::Postgres(url) => Arc::new(PostgresTransfer::target(url, PostgresOptions::default()).await?),
+        })
+    }
+}
+
+impl FromStr for Place {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let database = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        Ok(if database { Self::Postgres(text.into()) } else { Self::Folder(text.into()) })
+    }
+}
+
+/// Without the address: messages have no business with its password.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(dir) => dir.fmt(f),
+            Self::Postgres(_) => f.write_str("postgres"),
+        }
+    }
+}
