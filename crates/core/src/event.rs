@@ -157,16 +157,17 @@ pub struct Present {
 pub struct Identity(pub [u8; 16]);
 
 /// A digest of an event's content: type, time and data.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Content(pub [u8; 16]);
-
-/// How many of the places last heard of an event's is compared with.
-const PLACES_COMPARED: usize = 8;
 
 impl Event {
     /// The place that the event is about; none for a source's life-cycle.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
+        self.shared_place().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn shared_place(&self) -> Option<&Arc<Place>> {
         match &self.body {
             Body::PeerCreated(place, _)
             | Body::PeerJoined(place, _)
@@ -175,23 +176,6 @@ impl Event {
             | Body::SessionEnded(place, _)
             | Body::SessionRoster(place, _) => Some(place),
             Body::SourceStarted | Body::SourceStopped => None,
-        }
-    }
-
-    /// Shares the event's place with those of events that tell the same: a stream's events mostly do.
-    pub(crate) fn share_place(&mut self, known: &mut Vec<Arc<Place>>) {
-        let (Body::PeerCreated(place, _)
-        | Body::PeerJoined(place, _)
-        | Body::PeerLeft(place, ..)
-        | Body::SessionStarted(place)
-        | Body::SessionEnded(place, _)
-        | Body::SessionRoster(place, _)) = &mut self.body
-        else {
-            return;
-        };
-        match known.iter().rev().take(PLACES_COMPARED).find(|other| *other == place) {
-            Some(other) => *place = Arc::clone(other),
-            None => known.push(Arc::clone(place)),
         }
     }
 

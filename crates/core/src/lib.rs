@@ -7,5 +7,6 @@ pub mod codec;
 pub mod event;
 pub mod fold;
 pub mod id;
+mod ranked;
 pub mod roster;
 pub mod time;

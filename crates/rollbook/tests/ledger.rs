@@ -11,7 +11,7 @@ use incremental::{list, row, shown};
 use proptest::prelude::*;
 use reference::generate::{History, Scope, history};
 use reference::{Ask, RowAnswer, SessionAnswer, Sort, World};
-use rollbook::ledger::{Ledger, Options, PageAnswer, Receipt, SessionsQuery, View};
+use rollbook::ledger::{Ledger, Options, Receipt, SessionsQuery, View};
 use rollbook_core::event::Event;
 use rollbook_core::roster::{Order, Query};
 use rollbook_core::time::Timestamp;
@@ -84,11 +84,10 @@ impl Subject {
         let mut query = Query { order, search: None, offset: 0, limit: 3, details: true };
         let mut all = Vec::new();
         loop {
-            let PageAnswer { roster, page, now } =
-                self.ledger.participants(&self.history.app, session, view, &query, as_of).await.unwrap().unwrap();
+            let page = self.ledger.participants(&self.history.app, session, view, &query, as_of).await.unwrap().unwrap();
             assert_eq!(u64::from(page.offset), query.offset.min(u64::from(page.total)));
-            all.extend(page.rows.iter().map(|ix| row(roster.row(*ix), now)));
-            if page.rows.is_empty() {
+            all.extend(page.rows().map(|shown| row(shown, page.now)));
+            if page.is_empty() {
                 assert_eq!(all.len(), page.total as usize);
                 all.reverse();
                 return all;

@@ -45,7 +45,7 @@ async fn who_came(ledger: &Ledger, app: &App) -> Vec<uuid::Uuid> {
     let session = app.session(&Name::key("algebra"));
     let query = Query { limit: 10, ..Query::default() };
     let answer = ledger.participants(app, session, View::Raw, &query, None).await.unwrap().unwrap();
-    let mut ids: Vec<_> = answer.page.rows.iter().map(|place| answer.roster.row(*place).id()).collect();
+    let mut ids: Vec<_> = answer.rows().map(|row| row.id()).collect();
     ids.sort_unstable();
     ids
 }

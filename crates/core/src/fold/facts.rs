@@ -1,9 +1,13 @@
 //! What the events of one stream say, before `now` comes in: who did what when, and who held which slot.
 
-use crate::event::{Body, Content, Event, Identity, Kind, Leave, Leaver, PeerInfo, Place, Present, Roll};
+use super::heap::{Heap, Names};
+use super::record::{Next, Record, RecordIx, What};
+use super::table::Table;
+use crate::event::{Event, Place};
 use crate::id::{App, Parent, ParentId, Stream};
 use crate::time::{SECOND, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -24,39 +28,50 @@ pub enum Verdict {
     Conflict,
 }
 
-/// The events of one stream in the order that the fold wants them, beside the life-cycles of its sources.
+/// What the events of one stream say, in the order that the fold wants it, beside the life-cycles of its sources.
+///
+/// Of an event no more is kept than an answer can depend on: of its content, a digest for the rest.
 #[derive(Debug)]
 pub struct Facts {
     pub(crate) app: App,
     pub(crate) stream: Stream,
-    pub(crate) events: Vec<Event>,
-    /// What the events tell of their sessions, each once.
-    pub(super) places: Vec<Arc<Place>>,
-    pub(super) identities: HashMap<Identity, Content>,
+    pub(super) heap: Heap,
+    pub(super) records: Vec<Record>,
+    /// The events by source and id.
+    pub(super) known: Table,
+    pub(super) hasher: RandomState,
+    pub(super) sources: Names,
+    /// Presets and their kinds of view.
+    pub(super) presets: Names,
+    /// What the events tell of their sessions.
+    pub(crate) places: Vec<PlaceFacts>,
+    /// The times that the events tell of their sessions.
+    pub(crate) times: Times,
     pub(crate) peers: Vec<PeerFacts>,
-    pub(super) peer_ix: HashMap<Uuid, PeerIx>,
-    /// In a meeting: the ids that its events yield, each with the event and, of a roster's entry, the peer.
-    pub(super) derived: HashMap<Uuid, (u32, Option<PeerIx>)>,
+    pub(super) by_id: Table,
+    /// In a meeting: the ids that its events and the entries of its rosters yield.
+    pub(super) derived: HashMap<Uuid, RecordIx>,
     pub(crate) slots: Vec<SlotFacts>,
-    pub(super) slot_ix: BTreeMap<(Box<str>, Box<str>), u32>,
+    pub(super) by_slot: Table,
     /// Peers and slots that are folded together, as the peers took the slots.
     pub(super) groups: Vec<GroupFacts>,
-    /// The peer that a leave by slot is if the slot turns out to be free, by event.
-    pub(super) strays: HashMap<u32, PeerIx>,
+    /// The group of each peer that is in one.
+    pub(super) bound: BTreeMap<PeerIx, u32>,
+    /// The peer that a leave by slot is if the slot turns out to be free.
+    pub(super) strays: HashMap<RecordIx, PeerIx>,
     /// The times of the explicit ends.
     pub(crate) ends: BTreeSet<Timestamp>,
     /// By source, in order of time.
-    pub(super) rosters: BTreeMap<Box<str>, Vec<RosterFact>>,
-    /// By source, in order of time; every source that reported here has its line.
-    pub(super) lives: BTreeMap<Box<str>, BTreeSet<(Timestamp, Life)>>,
+    pub(super) rosters: BTreeMap<u32, Vec<RosterFact>>,
+    /// By source, in order of time.
+    pub(super) lives: BTreeMap<u32, BTreeSet<(Timestamp, Life)>>,
     /// What new events may have changed since it was last asked for.
     pub(super) changes: Changes,
-    /// The earliest event that tells a keep-alive: its time, source and id, and the seconds.
-    pub(super) keep_alive: Option<(Told, u16)>,
+    /// The earliest event that tells a keep-alive, and the seconds.
+    pub(super) keep_alive: Option<(RecordIx, u16)>,
+    /// Whether any event tells a peer's kind.
+    pub(super) tells_kinds: bool,
 }
-
-/// When an event told something: its time, source and id.
-pub(super) type Told = (Timestamp, Box<str>, Box<str>);
 
 /// What new events may have changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,31 +103,62 @@ pub(crate) enum Life {
     Started,
 }
 
+/// What events tell of their session, with the earliest that tells just this.
+#[derive(Debug)]
+pub(crate) struct PlaceFacts {
+    pub(crate) place: Arc<Place>,
+    pub(crate) earliest: RecordIx,
+}
+
+/// When the events of a stream happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    /// The earliest start of the session.
+    pub(crate) started: Option<Timestamp>,
+    /// The latest end of the session.
+    pub(crate) ended: Option<Timestamp>,
+    /// The first and the last event.
+    pub(crate) span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Times {
+    /// Adds an event.
+    pub(crate) fn take(&mut self, what: What, time: Timestamp) {
+        let (first, last) = self.span.unwrap_or((time, time));
+        self.span = Some((first.min(time), last.max(time)));
+        match what {
+            What::SessionStarted => self.started = Some(self.started.map_or(time, |at| at.min(time))),
+            What::SessionEnded => self.ended = self.ended.max(Some(time)),
+            _ => {}
+        }
+    }
+}
+
 /// One roster as evidence.
 #[derive(Debug)]
 pub(crate) struct RosterFact {
     pub(crate) time: Timestamp,
     pub(crate) tolerance: i64,
     /// Ascending.
-    pub(crate) has: Vec<PeerIx>,
+    pub(crate) has: Box<[PeerIx]>,
 }
 
-/// One peer's events.
+/// One peer.
 #[derive(Debug)]
 pub(crate) struct PeerFacts {
     pub(crate) id: Uuid,
-    /// In the order of rule 4.1, but for the choice by state at one time.
-    pub(crate) entries: Vec<Entry>,
-    /// Those that it is folded together with.
-    pub(super) group: Option<u32>,
+    /// The first link of the chain of what its events say, in the reverse of the order of rule 4.1, but for the choice by state at one time.
+    pub(super) newest: Next,
 }
 
 /// One slot's events.
 #[derive(Debug)]
 pub(crate) struct SlotFacts {
-    pub(crate) source: Box<str>,
+    pub(crate) source: u32,
+    /// Where its name is in the heap.
+    pub(super) name: u64,
     /// Leaves that name only the slot.
-    pub(crate) leaves: Vec<Entry>,
+    pub(crate) leaves: Vec<RecordIx>,
     pub(super) group: u32,
 }
 
@@ -123,27 +169,6 @@ pub(crate) struct GroupFacts {
     pub(crate) slots: Vec<u32>,
 }
 
-/// What one event says of one peer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Entry {
-    /// The event's time; of a leave whose `joined_at` is later, that.
-    pub(crate) time: Timestamp,
-    /// The event's place in [`Facts::events`].
-    pub(crate) event: u32,
-    pub(crate) act: Act,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Act {
-    /// The entry of a roster at this position.
-    Present(u32),
-    Created,
-    Joined,
-    Left,
-    /// A leave that named only this slot.
-    LeftSlot(u32),
-}
-
 impl Facts {
     /// No events yet.
     #[must_use]
@@ -151,21 +176,28 @@ impl Facts {
         Self {
             app,
             stream,
-            events: Vec::new(),
+            heap: Heap::default(),
+            records: Vec::new(),
+            known: Table::default(),
+            hasher: RandomState::new(),
+            sources: Names::default(),
+            presets: Names::default(),
             places: Vec::new(),
-            identities: HashMap::new(),
+            times: Times::default(),
             peers: Vec::new(),
-            peer_ix: HashMap::new(),
+            by_id: Table::default(),
             derived: HashMap::new(),
             slots: Vec::new(),
-            slot_ix: BTreeMap::new(),
+            by_slot: Table::default(),
             groups: Vec::new(),
+            bound: BTreeMap::new(),
             strays: HashMap::new(),
             ends: BTreeSet::new(),
             rosters: BTreeMap::new(),
             lives: BTreeMap::new(),
             changes: Changes::default(),
             keep_alive: None,
+            tells_kinds: false,
         }
     }
 
@@ -181,25 +213,26 @@ impl Facts {
         self.stream
     }
 
-    /// The events in the order in which they were taken.
-    #[must_use]
-    pub fn events(&self) -> &[Event] {
-        &self.events
-    }
-
     /// Whether an event is new, known, or in conflict with what is known.
     #[must_use]
     pub fn judge(&self, event: &Event) -> Verdict {
-        match self.identities.get(&event.identity()) {
+        let known = self.sources.find(&self.heap, &event.source).and_then(|source| self.event(source, &event.id));
+        match known {
             None => Verdict::New,
-            Some(content) if *content == event.content() => Verdict::Duplicate,
+            Some(known) if self.content(known) == event.content() => Verdict::Duplicate,
             Some(_) => Verdict::Conflict,
         }
     }
 
+    /// The event of a source and an id.
+    pub(super) fn event(&self, source: u32, id: &str) -> Option<RecordIx> {
+        let same = |known| self.source(known) == source && self.id(known) == id.as_bytes();
+        self.known.find(self.hasher.hash_one((source, id.as_bytes())), same)
+    }
+
     /// The sources that reported here: their life-cycles belong to the evidence.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
-        self.lives.keys().map(AsRef::as_ref)
+        (0..self.sources.len()).map(|ix| self.sources.read(&self.heap, ix).text())
     }
 
     /// How long the stream's sessions outlive their last peer, in microseconds: as the earliest event says that says so.
@@ -219,119 +252,48 @@ impl Facts {
     /// The time of the event of a meeting that yields an id.
     #[must_use]
     pub fn yielded_at(&self, id: Uuid) -> Option<Timestamp> {
-        Some(self.events[self.derived(id)?.0 as usize].time)
+        Some(self.time(self.derived(id)?))
     }
 
     /// The peer of this id.
     #[must_use]
     pub fn peer(&self, id: Uuid) -> Option<PeerIx> {
-        self.peer_ix.get(&id).copied()
+        self.by_id.find(self.hasher.hash_one(id), |ix| self.peers[ix as usize].id == id)
     }
 
-    /// The event of a meeting that yields an id, and the peer where the event is a roster and the id is that of one entry.
-    pub(crate) fn derived(&self, id: Uuid) -> Option<(u32, Option<PeerIx>)> {
+    /// The event of a meeting that yields an id, or the entry of a roster.
+    pub(crate) fn derived(&self, id: Uuid) -> Option<RecordIx> {
         self.derived.get(&id).copied()
     }
 
-    /// The peers that an event names: one, or those of a roster; none where it is about the session or a slot.
-    pub(crate) fn subjects(&self, event: u32) -> Vec<PeerIx> {
-        let named = |info: &PeerInfo| self.peer(self.app.peer(self.stream.id, &info.name));
-        match &self.events[event as usize].body {
-            Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _) => {
-                named(info).into_iter().collect()
-            }
-            Body::SessionRoster(_, roll) => roll.present.iter().filter_map(|present| named(&present.peer)).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The public id of an entry's event.
-    pub(crate) fn event_id(&self, peer: PeerIx, entry: Entry) -> Uuid {
-        let event = self.event_of(entry);
-        let of_entry = matches!(entry.act, Act::Present(_)).then(|| self.peers[peer as usize].id);
-        self.app.event(self.stream.id, &event.source, &event.id, of_entry)
-    }
-
-    pub(crate) fn lives_of(&self, source: &str) -> impl Iterator<Item = (Timestamp, Life)> {
-        self.lives.get(source).into_iter().flatten().copied()
+    pub(crate) fn lives_of(&self, source: u32) -> impl Iterator<Item = (Timestamp, Life)> {
+        self.lives.get(&source).into_iter().flatten().copied()
     }
 
     /// The first start or stop of a source after a time.
-    pub(crate) fn life_after(&self, source: &str, after: Timestamp) -> Option<(Timestamp, Life)> {
+    pub(crate) fn life_after(&self, source: u32, after: Timestamp) -> Option<(Timestamp, Life)> {
         let from = (Timestamp::from_micros(after.micros().saturating_add(1)), Life::Stopped);
-        self.lives.get(source)?.range(from..).next().copied()
+        self.lives.get(&source)?.range(from..).next().copied()
     }
 
     /// A source's rosters later than a time, in order of time.
-    pub(crate) fn rosters_after(&self, source: &str, after: Timestamp) -> &[RosterFact] {
-        let all = self.rosters.get(source).map_or(&[][..], Vec::as_slice);
+    pub(crate) fn rosters_after(&self, source: u32, after: Timestamp) -> &[RosterFact] {
+        let all = self.rosters.get(&source).map_or(&[][..], Vec::as_slice);
         &all[all.partition_point(|r| r.time <= after)..]
     }
 
-    pub(crate) fn event_of(&self, entry: Entry) -> &Event {
-        &self.events[entry.event as usize]
-    }
-
-    /// What an entry's event tells of the peer; a leave by slot tells nothing.
-    pub(crate) fn info(&self, entry: Entry) -> Option<&PeerInfo> {
-        match (&self.event_of(entry).body, entry.act) {
-            (Body::SessionRoster(_, roll), Act::Present(at)) => roll.present.get(at as usize).map(|p| &p.peer),
-            (Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _), _) => Some(info),
-            _ => None,
-        }
-    }
-
     /// The peer that a leave by slot is where the slot is free.
-    pub(crate) fn stray(&self, leave: Entry) -> PeerIx {
-        self.strays.get(&leave.event).copied().unwrap_or_default()
+    pub(crate) fn stray(&self, leave: RecordIx) -> Option<PeerIx> {
+        self.strays.get(&leave).copied()
     }
 
-    /// The peer that an event is where it is a leave by slot and the slot is free.
-    pub(crate) fn stray_of(&self, event: u32) -> Option<PeerIx> {
-        self.strays.get(&event).copied()
-    }
-
-    /// Whether a peer is a person: as the earliest of all its events that says so has it.
-    pub(crate) fn kind(&self, peer: PeerIx) -> Kind {
-        let entries = self.peers[peer as usize].entries.iter();
-        let told = entries.filter_map(|e| Some((self.told(*e), self.info(*e)?.kind?)));
-        told.min_by_key(|(order, _)| *order).map_or(Kind::Person, |(_, kind)| kind)
-    }
-
-    /// The slot that an entry takes.
-    pub(crate) fn slot_taken_by(&self, entry: Entry) -> Option<u32> {
-        let slot = self.info(entry)?.slot.as_ref().filter(|_| matches!(entry.act, Act::Joined | Act::Present(_)))?;
-        self.slot_ix.get(&(self.event_of(entry).source.clone(), slot.clone())).copied()
+    /// Whether anyone is folded together with others.
+    pub(crate) fn has_groups(&self) -> bool {
+        !self.bound.is_empty()
     }
 
     /// What a peer is folded together with.
     pub(crate) fn group(&self, peer: PeerIx) -> Option<&GroupFacts> {
-        Some(&self.groups[self.peers[peer as usize].group? as usize])
-    }
-
-    pub(crate) fn leave(&self, entry: Entry) -> Leave {
-        match &self.event_of(entry).body {
-            Body::PeerLeft(_, _, leave) => leave.clone(),
-            _ => Leave::default(),
-        }
-    }
-
-    pub(crate) fn roll(&self, entry: Entry) -> Option<(&Roll, &Present)> {
-        match (&self.event_of(entry).body, entry.act) {
-            (Body::SessionRoster(_, roll), Act::Present(at)) => Some((roll, roll.present.get(at as usize)?)),
-            _ => None,
-        }
-    }
-
-    /// Rule 4.1 at one time: rosters first, then by source and id; the choice by state is made where the state is known.
-    pub(crate) fn order(&self, entry: Entry) -> (Timestamp, bool, &str, &str) {
-        let event = self.event_of(entry);
-        (entry.time, !matches!(entry.act, Act::Present(_)), &event.source, &event.id)
-    }
-
-    /// Events by the engine's own time, as descriptive fields and peer events are ordered.
-    pub(crate) fn told(&self, entry: Entry) -> (Timestamp, &str, &str) {
-        let event = self.event_of(entry);
-        (event.time, &event.source, &event.id)
+        Some(&self.groups[*self.bound.get(&peer)? as usize])
     }
 }

@@ -5,30 +5,32 @@
 //! order serves each peer and each slot: rosters; then, again and again, a leave of someone who is in; if there is none, a join; if there
 //! is none, a leave of someone who is out; each time the least by source and id.
 
-use super::facts::{Act, Entry, Facts, Life, PeerIx};
+use super::facts::{Facts, Life, PeerIx};
+use super::record::{Act, Entry, RecordIx};
 use super::stay::{Anomaly, AnomalyKind, ClosedBy, MAX_STAY, Stay, Validity};
 use crate::event::Leave;
 use crate::id::StreamKind;
 use crate::time::Timestamp;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// What the fold says of one peer at one `now`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Attendance {
+pub(super) struct Attendance {
     /// In order of their starts; they don't overlap. Only the last may be open.
-    pub stays: Vec<Stay>,
+    pub(super) stays: Vec<Stay>,
     /// By time, each with the entry that shows it.
-    pub anomalies: Vec<(Anomaly, u32)>,
-    /// The peer's events in order, each with the stay that it opened, confirmed or closed.
-    pub(crate) entries: Vec<(Entry, Option<u32>)>,
+    pub(super) anomalies: Vec<(Anomaly, u32)>,
+    /// What the peer's events say, in order, each with the stay that it opened, confirmed or closed.
+    pub(super) entries: Vec<(RecordIx, Option<u32>)>,
     /// For each stay, the entry that opened it (of a stay known only by its leave: that leave).
-    pub opened_by: Vec<u32>,
+    pub(super) opened_by: Vec<u32>,
     /// True for every later `now` up to `until`, and for every earlier one after `relied_on`.
-    pub validity: Validity,
+    pub(super) validity: Validity,
 }
 
 /// Folds peers that share slots, or one that shares none, at `now`.
-pub(crate) fn attend(facts: &Facts, peers: &[PeerIx], slots: &[u32], now: Timestamp) -> BTreeMap<PeerIx, Attendance> {
+pub(super) fn attend(facts: &Facts, peers: &[PeerIx], slots: &[u32], now: Timestamp) -> BTreeMap<PeerIx, Attendance> {
     let named = facts.stream.kind == StreamKind::Session;
     let end = if named { facts.ends.last().copied() } else { None };
     let peers = peers.iter().map(|&peer| (peer, PeerState::default())).collect();
@@ -57,23 +59,31 @@ enum What {
 }
 
 fn steps(facts: &Facts, peers: &BTreeMap<PeerIx, PeerState>, slots: &[u32]) -> Vec<Step> {
-    let of_peers = peers.keys().flat_map(|&peer| facts.peers[peer as usize].entries.iter().map(move |&e| (e.time, What::Of(peer, e))));
-    let of_slots = slots.iter().flat_map(|&ix| {
-        let slot = &facts.slots[ix as usize];
-        let freed = facts.lives_of(&slot.source).map(move |(at, _)| (at, What::Freed(ix)));
-        freed.chain(slot.leaves.iter().map(move |&e| (e.time, What::LeaveSlot(e))))
-    });
-    let mut steps: Vec<Step> = of_peers.chain(of_slots).map(|(at, what)| Step { at, what }).collect();
-    let rank = |step: &Step| match step.what {
-        What::Freed(_) => (step.at, false, false, "", "", 0),
-        What::Of(_, e) | What::LeaveSlot(e) => {
-            let (at, not_roster, source, id) = facts.order(e);
-            (at, true, not_roster, source, id, if let Act::Present(place) = e.act { place } else { 0 })
-        }
-    };
-    if !steps.is_sorted_by_key(rank) {
-        steps.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    let mut steps = Vec::new();
+    for &peer in peers.keys() {
+        let first = steps.len();
+        steps.extend(facts.newest_first(peer).map(|record| facts.entry(record)).map(|e| Step { at: e.time, what: What::Of(peer, e) }));
+        steps[first..].reverse();
     }
+    if slots.is_empty() && peers.len() < 2 {
+        return steps;
+    }
+    for &ix in slots {
+        let slot = &facts.slots[ix as usize];
+        steps.extend(facts.lives_of(slot.source).map(|(at, _)| Step { at, what: What::Freed(ix) }));
+        steps.extend(slot.leaves.iter().map(|leave| facts.entry(*leave)).map(|e| Step { at: e.time, what: What::LeaveSlot(e) }));
+    }
+    steps.sort_by(|a, b| {
+        a.at.cmp(&b.at).then_with(|| match (a.what, b.what) {
+            (What::Freed(_), What::Freed(_)) => Ordering::Equal,
+            (What::Freed(_), _) => Ordering::Less,
+            (_, What::Freed(_)) => Ordering::Greater,
+            // The entries of one roster stand in its order.
+            (What::Of(_, a) | What::LeaveSlot(a), What::Of(_, b) | What::LeaveSlot(b)) => {
+                facts.compare_order(a, b).then(a.record.cmp(&b.record))
+            }
+        })
+    });
     steps
 }
 
@@ -114,7 +124,7 @@ impl Group<'_> {
             match step.what {
                 What::Freed(slot) => drop(self.holders.remove(&slot)),
                 What::Of(peer, entry) => match entry.act {
-                    Act::Present(_) => self.join(peer, entry),
+                    Act::Present => self.join(peer, entry),
                     Act::Joined => joins.push((peer, entry)),
                     Act::Left => leaves.push((Some(peer), entry)),
                     Act::Created | Act::LeftSlot(_) => self.state(peer).mention(entry, None),
@@ -145,7 +155,7 @@ impl Group<'_> {
     /// Who leaves: the peer that is named, or the slot's holder; on a free slot, a peer of its own.
     fn leaver(&self, named: Option<PeerIx>, entry: Entry) -> PeerIx {
         let holder = || if let Act::LeftSlot(slot) = entry.act { self.holders.get(&slot).copied() } else { None };
-        named.or_else(holder).unwrap_or_else(|| self.facts.stray(entry))
+        named.or_else(holder).or_else(|| self.facts.stray(entry.record)).unwrap_or_default()
     }
 
     fn state(&mut self, peer: PeerIx) -> &mut PeerState {
@@ -165,10 +175,10 @@ impl Group<'_> {
         });
         if stays_in {
             state.confirm(entry, roll.is_none());
-        } else if roll.is_some_and(|(roll, _)| state.last_leave.is_some_and(|left| entry.time.since(left) < roll.tolerance)) {
+        } else if roll.is_some_and(|(tolerance, _)| state.last_leave.is_some_and(|left| entry.time.since(left) < tolerance)) {
             state.mention(entry, None);
         } else {
-            let told = roll.and_then(|(_, present)| present.joined_at);
+            let told = roll.and_then(|(_, joined_at)| joined_at);
             let told = told.filter(|&at| at <= entry.time && state.last_out().is_none_or(|out| at >= out));
             state.open(entry, told.unwrap_or(entry.time), self.end);
         }
@@ -193,11 +203,11 @@ impl Group<'_> {
     fn leave(&mut self, named: Option<PeerIx>, entry: Entry) {
         let peer = self.leaver(named, entry);
         self.holders.retain(|_, holder| *holder != peer);
-        let leave = self.facts.leave(entry);
+        let leave = self.facts.leave(entry.record);
         let mut state = self.peers.remove(&peer).unwrap_or_default();
         state.last_leave = Some(entry.time);
         if let Some(open) = state.open {
-            let reset = self.facts.life_after(&self.facts.event_of(open.opener).source, open.opener.time);
+            let reset = self.facts.life_after(self.facts.source(open.opener.record), open.opener.time);
             let evidence = reset.filter(|(at, _)| *at <= entry.time);
             let evidence = evidence.and_then(|_| self.earliest(peer, open, Some(entry.time), &mut state.out));
             match evidence {
@@ -216,7 +226,7 @@ impl Group<'_> {
     /// The earliest closing evidence of an open stay, at or before `limit` where there is one.
     fn earliest(&self, peer: PeerIx, open: Open, limit: Option<Timestamp>, attendance: &mut Attendance) -> Option<(Timestamp, ClosedBy)> {
         let in_time = |at: &Timestamp| limit.is_none_or(|limit| *at <= limit);
-        let source = &self.facts.event_of(open.opener).source;
+        let source = self.facts.source(open.opener.record);
         let opened = open.opener.time;
         let end = match self.facts.stream.kind {
             StreamKind::Session => self.end.filter(|&end| end > open.start),
@@ -264,7 +274,7 @@ impl Group<'_> {
 
 impl PeerState {
     fn open(&mut self, entry: Entry, start: Timestamp, end: Option<Timestamp>) {
-        if matches!(entry.act, Act::Present(_)) {
+        if matches!(entry.act, Act::Present) {
             self.odd(entry, AnomalyKind::JoinedByRoster);
         }
         if end.is_some_and(|end| start >= end) {
@@ -289,7 +299,7 @@ impl PeerState {
         if let Some(stay) = self.out.stays.last_mut() {
             (stay.out, stay.uncertain) = (Some(entry.time), leave.uncertain);
         }
-        if let (Act::Present(_), Some(joined)) = (open.opener.act, leave.joined_at) {
+        if let (Act::Present, Some(joined)) = (open.opener.act, leave.joined_at) {
             self.moved_back.push((ix, joined));
         }
         self.mention(entry, Some(ix));
@@ -343,7 +353,7 @@ impl PeerState {
     }
 
     fn mention(&mut self, entry: Entry, stay: Option<usize>) {
-        self.out.entries.push((entry, stay.and_then(|ix| u32::try_from(ix).ok())));
+        self.out.entries.push((entry.record, stay.and_then(|ix| u32::try_from(ix).ok())));
     }
 
     /// Notes an anomaly of the entry that is mentioned next.

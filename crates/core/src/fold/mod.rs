@@ -3,17 +3,26 @@
 //! [`Facts`] holds what the events say by themselves; [`Reading`] is what they say at one `now`. Both are kept up to date
 //! by redoing only what an event touches, and both are the same whatever the order in which the events came.
 
+mod attended;
+mod brief;
 mod facts;
 mod group;
+mod heap;
 mod reading;
+mod record;
+mod recorded;
+mod said;
 mod sitting;
+mod size;
 mod stay;
+mod table;
 mod taking;
 
-pub(crate) use facts::{Act, Entry};
+pub(crate) use facts::Times;
 pub use facts::{Changes, DEFAULT_KEEP_ALIVE, Facts, PeerIx, Verdict};
-pub use group::Attendance;
 pub use reading::{Reading, Resolved, SittingIx};
+pub(crate) use record::{Act, RecordIx};
 pub use sitting::Sitting;
+pub use size::Size;
 pub use stay::{Anomaly, AnomalyKind, ClosedBy, MAX_STAY, Stay, Validity};
 pub use taking::ids_of;

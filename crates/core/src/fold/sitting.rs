@@ -1,9 +1,8 @@
 //! Sittings: the sessions that a stream holds. A named session's stream holds one; a meeting's as many as rule 4.6 finds in its stays.
 
 use super::facts::{Facts, PeerIx};
-use super::stay::Stay;
+use crate::ranked::Ranked;
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// One session of a stream.
@@ -17,15 +16,47 @@ pub struct Sitting {
     pub ended: Option<Timestamp>,
 }
 
-/// The stays of a meeting's people, by start; a stay's key is its start, its peer and its place among that peer's stays.
-pub(crate) type Timeline = BTreeMap<(Timestamp, PeerIx, u32), Stay>;
+/// Where a stay of a meeting is found: at its start, by its peer, at its place among that peer's stays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct StayAt {
+    pub(crate) start: Timestamp,
+    pub(crate) peer: PeerIx,
+    pub(crate) stay: u32,
+}
+
+/// The stays of a meeting's people, by start.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Timeline(Ranked<StayAt>);
+
+impl Timeline {
+    /// Bytes of memory.
+    pub(super) fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    pub(super) fn from(&self, start: Timestamp) -> impl Iterator<Item = StayAt> {
+        self.0.from(self.0.rank(&StayAt { start, peer: 0, stay: 0 }, |at| at))
+    }
+
+    pub(super) fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = StayAt> {
+        self.from(from).take_while(move |at| at.start < to)
+    }
+
+    /// Puts a peer's new stays in place of its old ones; returns the earliest start of any of them.
+    pub(super) fn replace(&mut self, old: &[StayAt], new: &[StayAt]) -> Timestamp {
+        old.iter().for_each(|at| self.0.remove(at, |at| at));
+        new.iter().for_each(|at| self.0.insert(*at, |at| at));
+        old.iter().chain(new).map(|at| at.start).min().unwrap_or(Timestamp::from_micros(i64::MAX))
+    }
+}
 
 /// Cuts a meeting's timeline into sittings, from the start of one that is known (or from the beginning); `before` is the one before it.
+/// `starts` are the stays from there on, each with its end.
 ///
 /// `opener` tells the id that a stay's opening event yields, with what breaks ties between stays of one start.
 pub(crate) fn cut<K: Ord>(
     facts: &Facts,
-    timeline: &Timeline,
+    starts: impl Iterator<Item = (StayAt, Option<Timestamp>)>,
     from: Timestamp,
     before: Option<&Sitting>,
     opener: impl Fn(PeerIx, u32) -> (K, Uuid),
@@ -39,22 +70,22 @@ pub(crate) fn cut<K: Ord>(
         sittings: Vec::new(),
     };
     let mut first: Option<K> = None;
-    for (&(start, peer, ix), stay) in timeline.range((from, 0, 0)..) {
+    for (StayAt { start, peer, stay }, out) in starts {
         cut.ends_until(start);
         if cut.in_progress_at(start) {
             let last = cut.sittings.last_mut().filter(|sitting| sitting.begun == start);
             if let (Some(sitting), Some(key)) = (last, &mut first) {
-                let (other, id) = opener(peer, ix);
+                let (other, id) = opener(peer, stay);
                 if other < *key {
                     (*key, sitting.id) = (other, id);
                 }
             }
-            cut.last_out = cut.last_out.zip(stay.out).map(|(a, b)| a.max(b));
+            cut.last_out = cut.last_out.zip(out).map(|(a, b)| a.max(b));
         } else {
-            let (key, id) = opener(peer, ix);
+            let (key, id) = opener(peer, stay);
             first = Some(key);
             cut.sittings.push(Sitting { id, begun: start, ended: None });
-            cut.last_out = stay.out;
+            cut.last_out = out;
         }
     }
     cut.ends_until(Timestamp::from_micros(i64::MAX));

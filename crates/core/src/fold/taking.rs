@@ -1,30 +1,46 @@
-//! How facts grow: an event is put where the fold will look for it, and what it may change is noted.
+//! How facts grow: an event is recorded where the fold will look for it, and what it may change is noted.
 
-use super::facts::{Act, Changes, Entry, Facts, GroupFacts, Life, PeerFacts, PeerIx, RosterFact, SlotFacts, Verdict};
-use crate::event::{Body, Event, Leave, Leaver, PeerInfo, Roll};
+use super::facts::{Changes, Facts, GroupFacts, Life, PeerFacts, PeerIx, PlaceFacts, RosterFact, SlotFacts};
+use super::heap::make_room;
+use super::record::{Next, Record, RecordIx, What};
+use super::said::Numbers;
+use crate::event::{Body, Content, Event, Leave, Leaver, PeerInfo, Roll};
 use crate::id::{App, Stream, StreamKind};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 use uuid::Uuid;
+
+/// How many of the places last heard of an event's is compared with.
+const PLACES_COMPARED: usize = 8;
+/// With how many earlier records of a peer it is compared what another says of it.
+const SAID_COMPARED: usize = 4;
 
 impl Facts {
     /// Takes an event of this stream, if it is new. Events of other streams, and life-cycles, change nothing here.
-    pub fn take(&mut self, mut event: Event) {
-        if self.app.stream_of(&event) != self.stream || self.judge(&event) != Verdict::New {
+    pub fn take(&mut self, event: &Event) {
+        if self.app.stream_of(event) != self.stream {
             return;
         }
-        self.identities.insert(event.identity(), event.content());
-        if self.stream.kind != StreamKind::Source {
-            let at = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
-            self.lives.entry(event.source.clone()).or_default();
-            // Even what changes no stay may change what is told of the session, and a reading that was never made has none.
-            self.changes.from = self.changes.from.min(event.time);
-            self.index(&event, at);
-            self.note_keep_alive(&event);
-            self.derive(&event, at);
+        let source = self.sources.number(&mut self.heap, &event.source);
+        if self.event(source, &event.id).is_some() {
+            return;
         }
-        event.share_place(&mut self.places);
-        self.events.push(event);
+        let content = event.content();
+        let head = self.record(event, source, content);
+        let mut known = std::mem::take(&mut self.known);
+        known.insert(head, |event| self.hasher.hash_one((self.source(event), self.id(event))));
+        self.known = known;
+        if self.stream.kind == StreamKind::Source {
+            return;
+        }
+        // Even what changes no stay may change what is told of the session, and a reading that was never made has none.
+        self.changes.from = self.changes.from.min(event.time);
+        self.times.take(self.what(head), event.time);
+        self.note_place(event, head);
+        if self.stream.kind == StreamKind::Meeting {
+            self.derived.insert(self.event_id(head), head);
+        }
     }
 
     /// Takes a start or stop of one of this stream's sources; anything else changes nothing.
@@ -34,7 +50,9 @@ impl Facts {
             Body::SourceStopped => Life::Stopped,
             _ => return,
         };
-        if self.lives.get_mut(&event.source).is_some_and(|known| known.insert((event.time, life))) {
+        if let Some(source) = self.sources.find(&self.heap, &event.source)
+            && self.lives.entry(source).or_default().insert((event.time, life))
+        {
             self.touch_all();
         }
     }
@@ -60,88 +78,204 @@ impl Facts {
         self.changes.peers.extend(0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX));
     }
 
-    fn index(&mut self, event: &Event, at: u32) {
+    /// Records an event with all that an answer can depend on; returns its head.
+    fn record(&mut self, event: &Event, source: u32, content: Content) -> RecordIx {
         match &event.body {
-            Body::PeerCreated(_, info) => self.enter(event, at, info, event.time, Act::Created),
-            Body::PeerJoined(_, info) => self.enter(event, at, info, event.time, Act::Joined),
-            Body::PeerLeft(_, Leaver::Peer(info), leave) => self.enter(event, at, info, taken_at(event.time, leave), Act::Left),
-            Body::PeerLeft(_, Leaver::Slot(slot), leave) => {
-                let ix = self.slot(&event.source, slot);
-                let stray = self.peer_of_id(self.app.peer_by_key(self.stream.id, &self.app.stray_key(event)));
-                self.strays.insert(at, stray);
-                self.bind(stray, ix);
-                self.slots[ix as usize].leaves.push(Entry { time: taken_at(event.time, leave), event: at, act: Act::LeftSlot(ix) });
-                self.changes.peers.insert(stray);
+            Body::PeerCreated(_, info) => self.record_peer(event, What::Created, source, content, info, None),
+            Body::PeerJoined(_, info) => self.record_peer(event, What::Joined, source, content, info, None),
+            Body::PeerLeft(_, Leaver::Peer(info), leave) => {
+                let tells = leave.joined_at.is_some() || leave.uncertain != 0;
+                let what = if tells { What::LeftTelling } else { What::Left };
+                self.record_peer(event, what, source, content, info, tells.then_some(leave))
             }
-            Body::SessionStarted(_) | Body::SourceStarted | Body::SourceStopped => {}
+            Body::PeerLeft(_, Leaver::Slot(slot), leave) => self.record_leave_of_slot(event, source, content, slot, leave),
+            Body::SessionRoster(_, roll) => self.record_roster(event, source, content, roll),
+            Body::SessionStarted(_) => self.record_alone(event, What::SessionStarted, source, content),
+            Body::SourceStarted | Body::SourceStopped => self.record_alone(event, What::Life, source, content),
             Body::SessionEnded(..) => {
                 if self.ends.insert(event.time) {
                     self.touch_all();
                 }
-            }
-            Body::SessionRoster(_, roll) => self.index_roster(event, at, roll),
-        }
-    }
-
-    /// Notes the ids that an event of a meeting yields (rule 4.6).
-    fn derive(&mut self, event: &Event, at: u32) {
-        if self.stream.kind == StreamKind::Meeting {
-            for (id, peer) in ids_of(&self.app, self.stream, event) {
-                self.derived.insert(id, (at, peer.and_then(|p| self.peer(p))));
+                self.record_alone(event, What::SessionEnded, source, content)
             }
         }
     }
 
-    fn note_keep_alive(&mut self, event: &Event) {
-        if let Some(seconds) = event.place().and_then(|place| place.keep_alive_seconds) {
-            let told = (event.time, event.source.clone(), event.id.clone());
-            if self.keep_alive.as_ref().is_none_or(|(known, _)| told < *known) {
-                self.keep_alive = Some((told, seconds));
-                self.changes.from = Timestamp::from_micros(i64::MIN);
-            }
-        }
+    fn record_alone(&mut self, event: &Event, what: What, source: u32, content: Content) -> RecordIx {
+        let text = self.write_head(event, content);
+        self.push(Record::new(what, event.time, source, text))
     }
 
-    fn index_roster(&mut self, event: &Event, at: u32, roll: &Roll) {
+    /// What every event has in the heap: its id, the digest of its content, its place (the number + 1, or 0).
+    fn write_head(&mut self, event: &Event, content: Content) -> u64 {
+        let place = self.place_number(event);
+        let text = self.heap.end();
+        self.heap.text(&event.id);
+        self.heap.bytes(&content.0);
+        self.heap.number(place.map_or(0, |place| u64::from(place) + 1));
+        text
+    }
+
+    fn push(&mut self, record: Record) -> RecordIx {
+        let ix = self.next_record();
+        make_room(&mut self.records, 1);
+        self.records.push(record);
+        ix
+    }
+
+    fn next_record(&self) -> RecordIx {
+        u32::try_from(self.records.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Of a peer's event the heap also has what a leave tells, where it tells anything; then 0 and what is said of the peer, or where
+    /// the same is written + 1.
+    fn record_peer(
+        &mut self,
+        event: &Event,
+        what: What,
+        source: u32,
+        content: Content,
+        info: &PeerInfo,
+        leave: Option<&Leave>,
+    ) -> RecordIx {
+        let takes = what == What::Joined;
+        let numbers = self.numbers(source, info, takes);
+        let peer = self.peer_named(info);
+        let text = self.write_head(event, content);
+        if let Some(leave) = leave {
+            self.heap.leave(leave);
+        }
+        let unsaid = self.heap.end();
+        self.heap.number(0);
+        let said = self.heap.say(info, numbers);
+        let ix = self.push(Record::new(what, event.time, source, text));
+        self.chain(peer, ix);
+        if let Some(known) = self.said_before(peer, ix, said, takes) {
+            self.heap.forget(unsaid);
+            self.heap.number(known + 1);
+        }
+        self.bind_to(peer, numbers.slot);
+        ix
+    }
+
+    /// Of a leave by slot the heap also has the slot's number, and what the leave tells.
+    fn record_leave_of_slot(&mut self, event: &Event, source: u32, content: Content, slot: &str, leave: &Leave) -> RecordIx {
+        let slot = self.slot(source, slot);
+        let stray = self.peer_of_id(self.app.peer_by_key(self.stream.id, &self.app.stray_key(event)));
+        let text = self.write_head(event, content);
+        self.heap.number(u64::from(slot));
+        self.heap.leave(leave);
+        let ix = self.push(Record::new(What::LeftSlot, event.time, source, text));
+        self.strays.insert(ix, stray);
+        self.bind_to(stray, Some(slot));
+        self.slots[slot as usize].leaves.push(ix);
+        self.changes.peers.insert(stray);
+        ix
+    }
+
+    /// Of a roster the heap also has its tolerance; the records of its entries follow its own.
+    fn record_roster(&mut self, event: &Event, source: u32, content: Content, roll: &Roll) -> RecordIx {
+        let text = self.write_head(event, content);
+        self.heap.number(roll.tolerance as u64);
+        let head = self.push(Record::new(What::Roster, event.time, source, text));
         let mut has = BTreeSet::new();
-        for (position, present) in (0u32..).zip(&roll.present) {
+        for present in &roll.present {
             let peer = self.peer_named(&present.peer);
-            if has.insert(peer) {
-                self.enter(event, at, &present.peer, event.time, Act::Present(position));
+            if !has.insert(peer) {
+                continue;
+            }
+            let numbers = self.numbers(source, &present.peer, true);
+            let said = self.heap.say(&present.peer, numbers);
+            let told = present.joined_at.unwrap_or(Record::UNTOLD);
+            let ix = self.push(Record::new(What::Present, told, head, said));
+            self.chain(peer, ix);
+            if let Some(known) = self.said_before(peer, ix, said, true) {
+                self.heap.forget(said);
+                self.records[ix as usize].set_text(known);
+            }
+            self.bind_to(peer, numbers.slot);
+            if self.stream.kind == StreamKind::Meeting {
+                let id = self.app.event(self.stream.id, &event.source, &event.id, Some(self.peers[peer as usize].id));
+                self.derived.insert(id, ix);
             }
         }
         let fact = RosterFact { time: event.time, tolerance: roll.tolerance, has: has.into_iter().collect() };
-        let of_source = self.rosters.entry(event.source.clone()).or_default();
+        let of_source = self.rosters.entry(source).or_default();
         of_source.insert(of_source.partition_point(|r| r.time <= fact.time), fact);
         self.touch_all();
+        head
     }
 
-    fn enter(&mut self, event: &Event, at: u32, info: &PeerInfo, time: Timestamp, act: Act) {
-        let peer = self.peer_named(info);
+    /// The numbers of what is told again and again. They are written to the heap themselves, and so before what refers to them.
+    fn numbers(&mut self, source: u32, info: &PeerInfo, takes_slot: bool) -> Numbers {
+        self.tells_kinds |= info.kind.is_some();
+        let mut preset = |name: &Option<Box<str>>| name.as_ref().map(|name| self.presets.number(&mut self.heap, name));
+        let (preset_name, preset_view_type) = (preset(&info.preset_name), preset(&info.preset_view_type));
+        let slot = info.slot.as_ref().filter(|_| takes_slot).map(|slot| self.slot(source, slot));
+        Numbers { slot, preset_name, preset_view_type }
+    }
+
+    /// Where what was just written of a peer is written already, in a record near by in its chain.
+    fn said_before(&self, peer: PeerIx, ix: RecordIx, said: u64, takes_slot: bool) -> Option<u64> {
+        let older = self.older(ix).take(SAID_COMPARED);
+        let near = older.chain(self.newest_first(peer).take(1)).filter(|near| *near != ix);
+        near.filter_map(|near| self.said_at(near)).find(|known| self.heap.same_said(*known, said, takes_slot))
+    }
+
+    /// Puts a record in its place among those of its peer.
+    fn chain(&mut self, peer: PeerIx, ix: RecordIx) {
         self.changes.peers.insert(peer);
-        self.insert(peer, event, Entry { time, event: at, act });
-        if let (Some(slot), Act::Joined | Act::Present(_)) = (&info.slot, act) {
-            let ix = self.slot(&event.source, slot);
-            self.bind(peer, ix);
+        let entry = self.entry(ix);
+        let (mut later, mut next) = (None, self.peers[peer as usize].newest);
+        while let Ok(known) = next.get()
+            && self.compare_order(self.entry(known), entry).is_gt()
+        {
+            (later, next) = (Some(known), self.records[known as usize].next);
+        }
+        self.records[ix as usize].next = next;
+        match later {
+            Some(later) => self.records[later as usize].next = Next::record(ix),
+            None => self.peers[peer as usize].newest = Next::record(ix),
         }
     }
 
-    /// Puts an entry in its place; `event` is its event, which may not be among the events yet.
-    fn insert(&mut self, peer: PeerIx, event: &Event, entry: Entry) {
-        let key = (entry.time, !matches!(entry.act, Act::Present(_)), &*event.source, &*event.id);
-        let place = self.peers[peer as usize].entries.partition_point(|known| self.order(*known) < key);
-        self.peers[peer as usize].entries.insert(place, entry);
+    fn note_place(&mut self, event: &Event, head: RecordIx) {
+        if let Some(seconds) = event.place().and_then(|place| place.keep_alive_seconds)
+            && self.keep_alive.is_none_or(|(known, _)| self.compare_told(head, known).is_lt())
+        {
+            self.keep_alive = Some((head, seconds));
+            self.changes.from = Timestamp::from_micros(i64::MIN);
+        }
+        if let Some(place) = self.place(head) {
+            let known = self.places[place as usize].earliest;
+            if self.compare_told(head, known).is_lt() {
+                self.places[place as usize].earliest = head;
+            }
+        }
+    }
+
+    /// The number of what an event tells of its session: a stream's events mostly tell the same.
+    fn place_number(&mut self, event: &Event) -> Option<u32> {
+        let place = event.shared_place()?;
+        let last = self.places.len().saturating_sub(PLACES_COMPARED);
+        let known = self.places[last..].iter().position(|known| known.place == *place).map(|ix| last + ix);
+        let number = known.unwrap_or(self.places.len());
+        if known.is_none() {
+            self.places.push(PlaceFacts { place: place.clone(), earliest: self.next_record() });
+        }
+        u32::try_from(number).ok()
     }
 
     /// Folds a peer together with a slot, and all that either is folded together with.
-    fn bind(&mut self, peer: PeerIx, slot: u32) {
+    fn bind_to(&mut self, peer: PeerIx, slot: Option<u32>) {
+        let Some(slot) = slot else { return };
         let to = self.slots[slot as usize].group;
-        match self.peers[peer as usize].group {
+        match self.bound.insert(peer, to) {
             None => self.groups[to as usize].peers.push(peer),
             Some(from) if from != to => {
                 let merged = std::mem::take(&mut self.groups[from as usize]);
                 for other in &merged.peers {
-                    self.peers[*other as usize].group = Some(to);
+                    self.bound.insert(*other, to);
                 }
                 for other in &merged.slots {
                     self.slots[*other as usize].group = to;
@@ -151,7 +285,6 @@ impl Facts {
             }
             Some(_) => {}
         }
-        self.peers[peer as usize].group = Some(to);
     }
 
     fn peer_named(&mut self, info: &PeerInfo) -> PeerIx {
@@ -160,20 +293,34 @@ impl Facts {
     }
 
     fn peer_of_id(&mut self, id: Uuid) -> PeerIx {
-        *self.peer_ix.entry(id).or_insert_with(|| {
-            self.peers.push(PeerFacts { id, entries: Vec::new(), group: None });
-            u32::try_from(self.peers.len() - 1).unwrap_or(u32::MAX)
-        })
+        if let Some(known) = self.peer(id) {
+            return known;
+        }
+        let new = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+        make_room(&mut self.peers, 1);
+        self.peers.push(PeerFacts { id, newest: Next::peer(new) });
+        let (hasher, peers) = (&self.hasher, &self.peers);
+        self.by_id.insert(new, |ix| hasher.hash_one(peers[ix as usize].id));
+        new
     }
 
-    fn slot(&mut self, source: &str, slot: &str) -> u32 {
-        *self.slot_ix.entry((source.into(), slot.into())).or_insert_with(|| {
-            let ix = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-            let group = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
-            self.groups.push(GroupFacts { peers: Vec::new(), slots: vec![ix] });
-            self.slots.push(SlotFacts { source: source.into(), leaves: Vec::new(), group });
-            ix
-        })
+    fn slot(&mut self, source: u32, slot: &str) -> u32 {
+        let (heap, slots, hasher) = (&self.heap, &self.slots, &self.hasher);
+        let name = |ix: u32| heap.at(slots[ix as usize].name).raw_text();
+        let hash = hasher.hash_one((source, slot.as_bytes()));
+        let same = |ix| slots[ix as usize].source == source && name(ix) == slot.as_bytes();
+        if let Some(known) = self.by_slot.find(hash, same) {
+            return known;
+        }
+        let ix = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        let group = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
+        self.groups.push(GroupFacts { peers: Vec::new(), slots: vec![ix] });
+        self.slots.push(SlotFacts { source, name: self.heap.end(), leaves: Vec::new(), group });
+        self.heap.text(slot);
+        let (heap, slots, hasher) = (&self.heap, &self.slots, &self.hasher);
+        let name = |ix: u32| heap.at(slots[ix as usize].name).raw_text();
+        self.by_slot.insert(ix, |ix| hasher.hash_one((slots[ix as usize].source, name(ix))));
+        ix
     }
 }
 
@@ -187,9 +334,4 @@ pub fn ids_of(app: &App, meeting: Stream, event: &Event) -> Vec<(Uuid, Option<Uu
         }));
     }
     ids
-}
-
-/// A leave that says that its peer joined later than it left comes from a clock of whole seconds.
-fn taken_at(time: Timestamp, leave: &Leave) -> Timestamp {
-    leave.joined_at.map_or(time, |joined| joined.max(time))
 }

@@ -1,13 +1,16 @@
 //! The roster of a session that goes on: its orders kept up to date peer by peer, so that no page of it sorts, scans or counts.
 
-use super::page::{Query, Sort};
-use super::ranked::Ranked;
+use super::page::{Order, Query, Search, Sort};
 use super::row::{Length, Part, length};
-use crate::fold::{Facts, PeerIx, Reading, SittingIx};
+use crate::fold::{Changes, Facts, PeerIx, Reading};
+use crate::ranked::Ranked;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
+
+/// A roster of so few peers is kept up to date whatever changes.
+const SMALL: usize = 100;
 
 /// The rosters of a stream's sessions that were asked for.
 #[derive(Clone, Debug, Default)]
@@ -15,40 +18,30 @@ pub struct LiveRosters {
     by_session: BTreeMap<Uuid, LiveRoster>,
 }
 
-/// One session's peers, in the orders of the list.
+/// One session's peers, in the orders of the list. They stand for their keys, which the reading has.
 #[derive(Clone, Debug)]
 struct LiveRoster {
     /// The times from which and before which the session's stays start.
     span: (Timestamp, Timestamp),
-    keys: HashMap<PeerIx, Key>,
-    joined: Ranked<(Timestamp, Uuid, PeerIx)>,
-    gone: Ranked<(i64, Uuid, PeerIx)>,
+    joined: Ranked<PeerIx, (Timestamp, Uuid)>,
+    gone: Ranked<PeerIx, (i64, Uuid)>,
     /// Who has been in longest comes last, at any `now`.
-    present: Ranked<(Reverse<Timestamp>, Uuid, PeerIx)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Key {
-    joined: Timestamp,
-    length: Length,
-    id: Uuid,
+    present: Ranked<PeerIx, (Reverse<Timestamp>, Uuid)>,
 }
 
 impl LiveRosters {
-    /// Follows a reading that was updated: `touched` are the peers that were read anew.
-    pub fn follow(&mut self, facts: &Facts, reading: &Reading, touched: &BTreeSet<PeerIx>) {
-        self.by_session.retain(|session, roster| {
-            let sitting = reading.sittings().iter().rposition(|sitting| sitting.id == *session);
-            let Some(sitting) = sitting.filter(|sitting| reading.span(*sitting) == roster.span) else { return false };
-            for peer in touched {
-                roster.put(*peer, key(facts, reading, sitting, *peer));
-            }
-            true
-        });
+    /// Brings a reading up to date (see [`Reading::update`]), and the rosters with it.
+    pub fn update(&mut self, facts: &Facts, reading: &mut Reading, changes: &Changes, now: Timestamp) {
+        let stale = reading.stale(facts, changes, now);
+        // A roster that mostly changes is made anew when it is asked for.
+        self.by_session.retain(|_, roster| stale.len() <= roster.joined.len() / 2 + SMALL);
+        self.by_session.retain(|session, roster| roster.part(facts, reading, *session).map(|part| roster.take_out(part, &stale)).is_some());
+        reading.read_again(facts, &stale, changes, now);
+        self.by_session.retain(|session, roster| roster.part(facts, reading, *session).map(|part| roster.put_in(part, &stale)).is_some());
     }
 
     /// How many rows a session's list has, how many lie before the page, and the page's, as peers in order. None where nobody is in.
-    /// The session's roster is made on the first call; a search in the query is not looked at.
+    /// The session's roster is made on the first call. A search looks at every row, and else a page costs the same wherever it lies.
     pub fn page(&mut self, part: Part<'_>, query: &Query, now: Timestamp) -> Option<(u32, u32, Vec<PeerIx>)> {
         let (session, order) = (part.id()?, query.order);
         let roster = self.by_session.entry(session).or_insert_with(|| LiveRoster::new(part));
@@ -56,96 +49,134 @@ impl LiveRosters {
             self.by_session.remove(&session);
             return None;
         }
-        let total = roster.joined.len();
+        let found = query.search.as_ref().map(|search| roster.found(part, search, order, now));
+        let total = found.as_ref().map_or(roster.joined.len(), Vec::len);
         let from = usize::try_from(query.offset).unwrap_or(usize::MAX).min(total);
         let to = from.saturating_add(query.limit as usize).min(total);
-        let (low, high) = if order.descending { (total - to, total - from) } else { (from, to) };
-        let mut peers = match order.sort {
-            Sort::JoinedAt => roster.joined.from(low).take(high - low).map(|(.., peer)| peer).collect(),
-            Sort::Duration => roster.by_length(low, high - low, now),
-        };
-        if order.descending {
-            peers.reverse();
-        }
+        let peers = found.map_or_else(|| roster.slice(part, order, from, to, now), |found| found[from..to].to_vec());
         let small = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Some((small(total), small(from), peers))
     }
+
+    /// Bytes of memory.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.by_session.values().map(|roster| roster.joined.size() + roster.gone.size() + roster.present.size()).sum()
+    }
 }
 
-fn key(facts: &Facts, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> Option<Key> {
-    let stays = reading.stays(sitting, peer);
-    let first = stays.first().filter(|_| !reading.is_robot(peer))?;
-    Some(Key { joined: first.start, length: length(stays), id: facts.peer_id(peer) })
+fn joined_key(part: Part<'_>) -> impl Fn(PeerIx) -> (Timestamp, Uuid) {
+    move |peer| (part.joined_at(peer).unwrap_or_default(), part.facts.peer_id(peer))
+}
+
+fn gone_key(part: Part<'_>) -> impl Fn(PeerIx) -> (i64, Uuid) {
+    move |peer| match part.length(peer) {
+        Length::Gone(length) => (length, part.facts.peer_id(peer)),
+        Length::In(_) => (i64::MAX, part.facts.peer_id(peer)),
+    }
+}
+
+fn present_key(part: Part<'_>) -> impl Fn(PeerIx) -> (Reverse<Timestamp>, Uuid) {
+    move |peer| match part.length(peer) {
+        Length::In(since) => (Reverse(since), part.facts.peer_id(peer)),
+        Length::Gone(_) => (Reverse(Timestamp::default()), part.facts.peer_id(peer)),
+    }
+}
+
+impl Part<'_> {
+    fn length(&self, peer: PeerIx) -> Length {
+        length(&self.reading.stays(self.sitting, peer))
+    }
 }
 
 impl LiveRoster {
     fn new(part: Part<'_>) -> Self {
-        let Part { facts, reading, sitting } = part;
-        let all = reading.listed(facts, sitting).into_iter();
-        let keys: HashMap<PeerIx, Key> = all.filter_map(|peer| Some((peer, key(facts, reading, sitting, peer)?))).collect();
-        let (mut joined, mut gone, mut present) = (Vec::new(), Vec::new(), Vec::new());
-        #[expect(clippy::iter_over_hash_type, reason = "each of the lists is sorted before it is used")]
-        for (&peer, key) in &keys {
-            joined.push((key.joined, key.id, peer));
-            match key.length {
-                Length::Gone(length) => gone.push((length, key.id, peer)),
-                Length::In(since) => present.push((Reverse(since), key.id, peer)),
-            }
-        }
-        joined.sort_unstable();
-        gone.sort_unstable();
-        present.sort_unstable();
+        let mut joined = part.reading.listed(part.facts, part.sitting);
+        let (mut present, mut gone): (Vec<_>, Vec<_>) =
+            joined.iter().copied().partition(|peer| matches!(part.length(*peer), Length::In(_)));
+        joined.sort_by_cached_key(|peer| joined_key(part)(*peer));
+        gone.sort_by_cached_key(|peer| gone_key(part)(*peer));
+        present.sort_by_cached_key(|peer| present_key(part)(*peer));
         Self {
-            span: reading.span(sitting),
-            keys,
-            joined: Ranked::from_sorted(&joined),
-            gone: Ranked::from_sorted(&gone),
-            present: Ranked::from_sorted(&present),
+            span: part.reading.span(part.sitting),
+            joined: Ranked::from_sorted(&joined, joined_key(part)),
+            gone: Ranked::from_sorted(&gone, gone_key(part)),
+            present: Ranked::from_sorted(&present, present_key(part)),
         }
     }
 
-    /// Puts a peer in its places, or out of the list.
-    fn put(&mut self, peer: PeerIx, new: Option<Key>) {
-        let old = self.keys.get(&peer).copied();
-        if old == new {
-            return;
-        }
-        if let Some(key) = old {
-            self.joined.remove(&(key.joined, key.id, peer));
-            match key.length {
-                Length::Gone(length) => self.gone.remove(&(length, key.id, peer)),
-                Length::In(since) => self.present.remove(&(Reverse(since), key.id, peer)),
+    /// The session in a reading, as long as its stays are those that start in the same span.
+    fn part<'a>(&self, facts: &'a Facts, reading: &'a Reading, session: Uuid) -> Option<Part<'a>> {
+        let sitting = reading.sittings().iter().rposition(|sitting| sitting.id == session)?;
+        (reading.span(sitting) == self.span).then_some(Part { facts, reading, sitting })
+    }
+
+    /// Takes peers out of the list, before what they stand for changes.
+    fn take_out(&mut self, part: Part<'_>, peers: &BTreeSet<PeerIx>) {
+        for peer in peers.iter().copied().filter(|peer| part.joined_at(*peer).is_some()) {
+            self.joined.remove(&joined_key(part)(peer), joined_key(part));
+            match part.length(peer) {
+                Length::Gone(_) => self.gone.remove(&gone_key(part)(peer), gone_key(part)),
+                Length::In(_) => self.present.remove(&present_key(part)(peer), present_key(part)),
             }
-            self.keys.remove(&peer);
         }
-        if let Some(key) = new {
-            self.joined.insert((key.joined, key.id, peer));
-            match key.length {
-                Length::Gone(length) => self.gone.insert((length, key.id, peer)),
-                Length::In(since) => self.present.insert((Reverse(since), key.id, peer)),
+    }
+
+    /// Puts peers in their places.
+    fn put_in(&mut self, part: Part<'_>, peers: &BTreeSet<PeerIx>) {
+        for peer in peers.iter().copied().filter(|peer| part.joined_at(*peer).is_some()) {
+            self.joined.insert(peer, joined_key(part));
+            match part.length(peer) {
+                Length::Gone(_) => self.gone.insert(peer, gone_key(part)),
+                Length::In(_) => self.present.insert(peer, present_key(part)),
             }
-            self.keys.insert(peer, key);
         }
+    }
+
+    /// The peers of a range of the list.
+    fn slice(&self, part: Part<'_>, order: Order, from: usize, to: usize, now: Timestamp) -> Vec<PeerIx> {
+        let total = self.joined.len();
+        let (low, high) = if order.descending { (total - to, total - from) } else { (from, to) };
+        let mut peers = match order.sort {
+            Sort::JoinedAt => self.joined.from(low).take(high - low).collect(),
+            Sort::Duration => self.by_length(part, low, high - low, now),
+        };
+        if order.descending {
+            peers.reverse();
+        }
+        peers
+    }
+
+    /// The peers whose rows match, in order.
+    fn found(&self, part: Part<'_>, search: &Search, order: Order, now: Timestamp) -> Vec<PeerIx> {
+        let mut all = self.slice(part, order, 0, self.joined.len(), now);
+        all.retain(|peer| {
+            let told = part.facts.told_of(*peer);
+            search.finds(part.facts.peer_id(*peer), told.custom_participant_id, told.display_name)
+        });
+        all
     }
 
     /// The rows of a range of the order by length: one binary search for where the two lists are cut, then a merge.
-    fn by_length(&self, start: usize, count: usize, now: Timestamp) -> Vec<PeerIx> {
-        let gone_key = |(length, id, peer): (i64, Uuid, PeerIx)| (length, id, peer);
-        let present_key = |(Reverse(since), id, peer): (Reverse<Timestamp>, Uuid, PeerIx)| (now.since(since), id, peer);
+    fn by_length(&self, part: Part<'_>, start: usize, count: usize, now: Timestamp) -> Vec<PeerIx> {
+        // Most lengths differ: only where they don't, ids are looked up.
+        let before = |gone: PeerIx, present: PeerIx| {
+            let by_length = part.length(gone).at(now).cmp(&part.length(present).at(now));
+            by_length.then_with(|| part.facts.peer_id(gone).cmp(&part.facts.peer_id(present))).is_lt()
+        };
         let (mut low, mut high) = (start.saturating_sub(self.present.len()), start.min(self.gone.len()));
         while low < high {
             let middle = low + (high - low) / 2;
-            let gone = self.gone.get(middle).map(gone_key);
-            let present = self.present.get(start - middle - 1).map(present_key);
-            if gone < present { low = middle + 1 } else { high = middle }
+            let both = self.gone.get(middle).zip(self.present.get(start - middle - 1));
+            if both.is_some_and(|(gone, present)| before(gone, present)) { low = middle + 1 } else { high = middle }
         }
-        let mut gone = self.gone.from(low).map(gone_key).peekable();
-        let mut present = self.present.from(start - low).map(present_key).peekable();
+        let mut gone = self.gone.from(low).peekable();
+        let mut present = self.present.from(start - low).peekable();
         let next = || match (gone.peek(), present.peek()) {
-            (Some(g), Some(p)) if g < p => gone.next(),
+            (Some(g), Some(p)) if before(*g, *p) => gone.next(),
             (Some(_), None) => gone.next(),
             _ => present.next(),
         };
-        std::iter::from_fn(next).take(count).map(|(.., peer)| peer).collect()
+        std::iter::from_fn(next).take(count).collect()
     }
 }

@@ -1,15 +1,16 @@
 //! Rosters: the participants list of a session, in an order in which any page is a slice.
 
 mod consolidate;
+mod extract;
 mod live;
 mod page;
-mod ranked;
 mod row;
 mod snapshot;
 mod summary;
 mod telling;
 
 pub use consolidate::consolidate;
+pub use extract::Extract;
 pub use live::LiveRosters;
 pub use page::{Order, Page, Query, Search, Sort, fold_case};
 pub use row::{Details, Length, Part, PeerAct, PeerEvent, Row};

@@ -3,6 +3,7 @@
 use super::snapshot::{RowView, Snapshot};
 use crate::time::Timestamp;
 use unicase::UniCase;
+use uuid::Uuid;
 
 /// What the list is ordered by; ties by id, then session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,12 +41,17 @@ impl Search {
     /// Whether a row, as shown, matches.
     #[must_use]
     pub fn matches(&self, row: RowView<'_>) -> bool {
-        let mut buffer = uuid::Uuid::encode_buffer();
-        let id: &str = row.id().hyphenated().encode_lower(&mut buffer);
+        self.finds(row.id(), row.custom_participant_id(), row.display_name())
+    }
+
+    /// Whether a participant's id, custom id or display name matches.
+    pub(super) fn finds(&self, id: Uuid, custom_id: Option<&str>, name: Option<&str>) -> bool {
+        let mut buffer = Uuid::encode_buffer();
+        let id: &str = id.hyphenated().encode_lower(&mut buffer);
         self.text.is_empty()
             || id.starts_with(&*self.text)
-            || row.custom_participant_id().is_some_and(|custom| custom.starts_with(&*self.text))
-            || row.display_name().is_some_and(|name| fold_case(name).contains(&*self.folded))
+            || custom_id.is_some_and(|custom| custom.starts_with(&*self.text))
+            || name.is_some_and(|name| fold_case(name).contains(&*self.folded))
     }
 }
 
@@ -101,7 +107,10 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         let mut rows = Vec::with_capacity((to - from) as usize);
         match order.sort {
             Sort::JoinedAt => rows.extend(from..to),
-            Sort::Duration => self.by_length(from..to, now, &mut rows),
+            Sort::Duration => {
+                self.by_length(from..to, now, &mut rows);
+                self.look_ahead(&rows);
+            }
         }
         if order.descending {
             rows.reverse();

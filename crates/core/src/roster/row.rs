@@ -106,36 +106,45 @@ pub enum PeerAct {
     Left,
 }
 
-/// The row of a peer in a session; none where the peer has no stay there or is not listed.
-pub(crate) fn row(part: Part<'_>, peer: PeerIx, details: bool) -> Option<Row> {
-    let Part { facts, reading, sitting } = part;
-    let stays = if reading.is_robot(peer) { &[] } else { reading.stays(sitting, peer) };
-    let (first, last) = (stays.first()?, stays.last()?);
-    let session = reading.sittings().get(sitting)?.id;
-    let told = facts.told_of(peer);
-    let (created_at, updated_at) = facts.heard_of(reading, sitting, peer).unwrap_or((first.start, first.start));
-    Some(Row {
-        session,
-        id: facts.peer_id(peer),
-        user_id: told.user_id,
-        custom_participant_id: told.custom_participant_id,
-        display_name: told.display_name,
-        preset_name: told.preset_name,
-        joined_at: first.start,
-        left_at: last.out,
-        length: length(stays),
-        created_at,
-        updated_at,
-        details: if details { self::details(part, session, peer) } else { Details::default() },
-    })
+/// The fields of a row, wherever they are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields<'a> {
+    pub(super) session: Uuid,
+    pub(super) id: Uuid,
+    /// User id, custom id, display name, preset.
+    pub(super) texts: [Option<&'a str>; 4],
+    pub(super) joined_at: Timestamp,
+    pub(super) left_at: Option<Timestamp>,
+    pub(super) length: Length,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
 }
 
-fn details(part: Part<'_>, session: Uuid, peer: PeerIx) -> Details {
-    let Part { facts, reading, sitting } = part;
-    let mut stays = reading.stays(sitting, peer).to_vec();
-    stays.sort_by_key(shown_order);
-    let events = facts.peer_events(reading, sitting, session, peer);
-    Details { stays, anomalies: facts.anomalies(reading, sitting, peer), events }
+impl Row {
+    pub(super) fn fields(&self) -> Fields<'_> {
+        let Self { session, id, joined_at, left_at, length, created_at, updated_at, .. } = *self;
+        let texts = [&self.user_id, &self.custom_participant_id, &self.display_name, &self.preset_name].map(Option::as_deref);
+        Fields { session, id, texts, joined_at, left_at, length, created_at, updated_at }
+    }
+
+    fn of(fields: Fields<'_>, details: Details) -> Self {
+        let Fields { session, id, texts, joined_at, left_at, length, created_at, updated_at } = fields;
+        let [user_id, custom_participant_id, display_name, preset_name] = texts.map(|text| text.map(Box::from));
+        Self {
+            session,
+            id,
+            user_id,
+            custom_participant_id,
+            display_name,
+            preset_name,
+            joined_at,
+            left_at,
+            length,
+            created_at,
+            updated_at,
+            details,
+        }
+    }
 }
 
 /// What the stays of a row are ordered by: at one start the shorter first, who is in last.
@@ -164,17 +173,53 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// The session's raw rows, in no particular order.
+    /// The session's raw rows with all their details, in no particular order.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        let peers = self.reading.listed(self.facts, self.sitting);
-        self.rows_of(&peers, true)
+        self.all_rows(|session, peer| self.details(session, peer))
     }
 
-    /// The raw rows of some of its peers, in their order, with their details or without.
+    /// The session's raw rows, which of their details have the stays only.
     #[must_use]
-    pub fn rows_of(&self, peers: &[PeerIx], details: bool) -> Vec<Row> {
-        peers.iter().filter_map(|peer| row(*self, *peer, details)).collect()
+    pub fn rows_in_brief(&self) -> Vec<Row> {
+        self.all_rows(|_, peer| Details { stays: self.shown_stays(peer), ..Details::default() })
+    }
+
+    fn all_rows(&self, details: impl Fn(Uuid, PeerIx) -> Details) -> Vec<Row> {
+        let peers = self.reading.listed(self.facts, self.sitting).into_iter();
+        let row = |peer| self.fields(peer).map(|fields| Row::of(fields, details(fields.session, peer)));
+        peers.filter_map(row).collect()
+    }
+
+    /// The fields of a peer's row; none where the peer has no stay in the session or is not listed.
+    pub(super) fn fields(&self, peer: PeerIx) -> Option<Fields<'_>> {
+        let Self { facts, reading, sitting } = *self;
+        let stays = reading.stays(sitting, peer);
+        let (first, last) = (stays.first().filter(|_| !reading.is_robot(peer))?, stays.last()?);
+        let told = facts.told_of(peer);
+        let (created_at, updated_at) = reading.heard_of(facts, sitting, peer).unwrap_or((first.start, first.start));
+        Some(Fields {
+            session: reading.sittings().get(sitting)?.id,
+            id: facts.peer_id(peer),
+            texts: [told.user_id, told.custom_participant_id, told.display_name, told.preset_name],
+            joined_at: first.start,
+            left_at: last.out,
+            length: length(&stays),
+            created_at,
+            updated_at,
+        })
+    }
+
+    pub(super) fn details(&self, session: Uuid, peer: PeerIx) -> Details {
+        let Self { facts, reading, sitting } = *self;
+        let events = facts.peer_events(reading, sitting, session, peer);
+        Details { stays: self.shown_stays(peer), anomalies: reading.anomalies(facts, sitting, peer), events }
+    }
+
+    fn shown_stays(&self, peer: PeerIx) -> Vec<Stay> {
+        let mut stays = self.reading.stays(self.sitting, peer).to_vec();
+        stays.sort_by_key(shown_order);
+        stays
     }
 
     /// The stream that the session is folded from.

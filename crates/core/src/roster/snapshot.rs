@@ -11,7 +11,7 @@
 //! heap      strings, details, the caller's tag
 //! ```
 
-use super::row::{Details, Length, Row};
+use super::row::{Details, Fields, Length, Row};
 use crate::fold::Validity;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 /// Names the format and its version. A file of another one is rebuilt, not read.
 const MAGIC: [u8; 8] = *b"rbseg\0\0\x01";
 const HEADER: usize = 72;
-const RECORD: usize = 96;
+pub(super) const RECORD: usize = 96;
 /// The text fields of a row, in the order in which the heap has them.
 const TEXTS: usize = 4;
 /// In place of a string's length: there is none.
@@ -63,8 +63,10 @@ pub fn encode(mut rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
     let mut heap = Vec::new();
     let mut records = Vec::with_capacity(rows.len() * RECORD);
     for row in &rows {
-        record(row, heap.len() as u64, &mut records);
-        texts_and_details(row, &mut heap);
+        let fields = row.fields();
+        put_record(&fields, heap.len() as u64, &mut records);
+        fields.put_texts(&mut heap);
+        put_details(&row.details, &mut heap);
     }
     let tag_at = heap.len() as u64;
     heap.extend_from_slice(tag);
@@ -91,7 +93,8 @@ fn duration_key(length: Length) -> Result<i64, Reverse<Timestamp>> {
     }
 }
 
-fn record(row: &Row, heap_at: u64, out: &mut Vec<u8>) {
+/// Writes a row's record; its texts, then its details, are to follow in the heap.
+pub(super) fn put_record(row: &Fields<'_>, heap_at: u64, out: &mut Vec<u8>) {
     let length = match row.length {
         Length::Gone(length) => length,
         Length::In(since) => since.micros(),
@@ -106,16 +109,21 @@ fn record(row: &Row, heap_at: u64, out: &mut Vec<u8>) {
     out.resize(out.len().next_multiple_of(RECORD), 0);
 }
 
-fn texts_and_details(row: &Row, heap: &mut Vec<u8>) {
-    for text in [&row.user_id, &row.custom_participant_id, &row.display_name, &row.preset_name] {
-        let length = text.as_ref().map_or(NO_TEXT, |text| u32::try_from(text.len()).unwrap_or(0));
-        heap.extend_from_slice(&length.to_le_bytes());
+impl Fields<'_> {
+    pub(super) fn put_texts(&self, heap: &mut Vec<u8>) {
+        for text in self.texts {
+            let length = text.map_or(NO_TEXT, |text| u32::try_from(text.len()).unwrap_or(0));
+            heap.extend_from_slice(&length.to_le_bytes());
+        }
+        for text in self.texts.into_iter().flatten() {
+            heap.extend_from_slice(text.as_bytes());
+        }
     }
-    for text in [&row.user_id, &row.custom_participant_id, &row.display_name, &row.preset_name].into_iter().flatten() {
-        heap.extend_from_slice(text.as_bytes());
-    }
+}
+
+pub(super) fn put_details(details: &Details, heap: &mut Vec<u8>) {
     // Plain data into memory: there is nothing to fail.
-    heap.extend(postcard::to_stdvec(&row.details).unwrap_or_default());
+    heap.extend(postcard::to_stdvec(details).unwrap_or_default());
 }
 
 impl<B: Default> Snapshot<B> {
@@ -185,9 +193,8 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     pub fn row(&self, ix: u32) -> RowView<'_> {
         let at = HEADER + ix as usize * RECORD;
         let record = self.bytes.as_ref().get(at..at + RECORD).unwrap_or(&[0; RECORD]);
-        let heap_at = u64_at(self.bytes.as_ref(), 24).saturating_add(u64_at(record, 72));
-        let heap = usize::try_from(heap_at).ok().and_then(|at| self.bytes.as_ref().get(at..)).unwrap_or_default();
-        RowView { record, heap }
+        let heap = usize::try_from(u64_at(self.bytes.as_ref(), 24)).ok().and_then(|at| self.bytes.as_ref().get(at..));
+        RowView::new(record, heap.unwrap_or_default())
     }
 
     /// The row of a peer.
@@ -213,6 +220,8 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
                 key(gone_at(ix)) < key(present_at(start - ix - 1))
             });
         let mut from_present = start - from_gone;
+        let next_gone = (from_gone..self.gone).take(range.len()).map(gone_at);
+        self.look_ahead(&next_gone.collect::<Vec<u32>>());
         for _ in range {
             let gone = (from_gone < self.gone).then(|| gone_at(from_gone));
             let in_now = (from_present < present).then(|| present_at(from_present));
@@ -228,6 +237,12 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
                 _ => return,
             }
         }
+    }
+
+    /// Looks at rows that will be read and lie far apart: so the waits for memory pass together, not one after the other.
+    pub(crate) fn look_ahead(&self, rows: &[u32]) {
+        let lengths = rows.iter().map(|ix| self.row(*ix).heap.first().copied().unwrap_or_default());
+        std::hint::black_box(lengths.fold(0, u8::wrapping_add));
     }
 
     /// The number at a place of the three permutations, which lie one after the other.
@@ -256,6 +271,11 @@ pub struct RowView<'a> {
 }
 
 impl<'a> RowView<'a> {
+    pub(super) fn new(record: &'a [u8], heap: &'a [u8]) -> Self {
+        let heap = usize::try_from(u64_at(record, 72)).ok().and_then(|at| heap.get(at..)).unwrap_or_default();
+        Self { record, heap }
+    }
+
     /// The peer's id.
     #[must_use]
     pub fn id(&self) -> Uuid {

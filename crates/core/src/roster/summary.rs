@@ -1,12 +1,12 @@
 //! What is shown of a session as a whole (rule 4.10).
 
 use super::row::Part;
-use crate::event::{Body, Event, Place};
-use crate::fold::{Facts, PeerIx, Reading, Resolved, Stay};
+use crate::event::Place;
+use crate::fold::{Facts, PeerIx, Reading, RecordIx, Resolved, Stay, Times};
 use crate::id::{ParentId, Stream, StreamKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// A session at one `now`.
@@ -89,47 +89,48 @@ impl Part<'_> {
     /// The session as a whole at `now`.
     #[must_use]
     pub fn summary(&self, now: Timestamp) -> Option<Summary> {
-        self.summary_of(&self.events(), now)
+        if self.facts.stream().kind == StreamKind::Session {
+            return self.summary_of(&Heard::all(self.facts), now);
+        }
+        let contained = self.facts.events().filter(|event| self.reading.homes(self.facts, *event).contains(&self.sitting));
+        let mut heard = Heard::default();
+        contained.for_each(|event| heard.take(self.facts, event));
+        self.summary_of(&heard, now)
     }
 
-    /// The same, where the events that the session contains are known.
-    fn summary_of(&self, events: &[&Event], now: Timestamp) -> Option<Summary> {
+    /// The same, where what was heard of the session is known.
+    fn summary_of(&self, heard: &Heard, now: Timestamp) -> Option<Summary> {
         let sitting = *self.reading.sittings().get(self.sitting)?;
         let named = self.facts.stream().kind == StreamKind::Session;
-        let peers = self.reading.listed(self.facts, self.sitting);
-        let of_peers: Vec<&[Stay]> = peers.iter().map(|peer| self.reading.stays(self.sitting, *peer)).collect();
-        let stays = || of_peers.iter().copied().flatten();
-        let first_stay = stays().map(|stay| stay.start).min();
-        let started_at = if named { started(events, first_stay)? } else { sitting.begun };
-        let open = stays().filter(|stay| stay.out.is_none()).count();
-        let last_out = stays().filter_map(|stay| stay.out).max();
-        let over = last_out.unwrap_or(started_at).plus(self.facts.keep_alive());
-        let empty_until = (open == 0 && sitting.ended.is_none()).then_some(over);
+        let mut totals = Totals::default();
+        for peer in self.reading.listed(self.facts, self.sitting) {
+            totals.add(&self.reading.stays(self.sitting, peer), now);
+        }
+        let started_at = if named { heard.started(totals.first)? } else { sitting.begun };
+        let over = totals.last_out.unwrap_or(started_at).plus(self.facts.keep_alive());
+        let empty_until = (totals.open == 0 && sitting.ended.is_none()).then_some(over);
         let ended_at = sitting.ended.or(empty_until.filter(|until| now >= *until));
-        let last_come = stays().filter(|stay| stay.out.is_none()).map(|stay| stay.start).max();
-        let updated_at = events.iter().map(|e| e.time).max().unwrap_or(started_at);
-        let consumed: i128 =
-            of_peers.iter().map(|of_peer| of_peer.iter().map(|stay| i128::from(stay.length(now))).sum::<i128>().max(0)).sum();
+        let updated_at = heard.times.span.map_or(started_at, |(_, last)| last);
         Some(Summary {
             id: sitting.id,
             stream: self.facts.stream(),
             meeting: if named {
-                earliest(events, |p| p.meeting()).map(|name| self.facts.app().meeting(name))
+                heard.earliest(self.facts, |p| p.meeting()).map(|name| self.facts.app().meeting(name))
             } else {
                 Some(self.facts.stream().id)
             },
-            title: earliest(events, |p| p.meeting_title.as_ref()).cloned(),
-            parent: earliest(events, |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent)),
+            title: heard.earliest(self.facts, |p| p.meeting_title.as_ref()).cloned(),
+            parent: heard.earliest(self.facts, |p| p.parent.as_ref()).map(|parent| self.facts.parent_id(parent)),
             started_at,
             ended_at,
-            live_participants: open as u64,
-            max_concurrent_participants: peak(stays()),
-            consumed: i64::try_from(consumed).unwrap_or(i64::MAX),
-            participants: peers.len() as u64,
+            live_participants: totals.open,
+            consumed: i64::try_from(totals.consumed).unwrap_or(i64::MAX),
+            participants: totals.participants,
             updated_at,
-            last_change_at: last_out.into_iter().chain(sitting.ended).fold(updated_at, Timestamp::max),
-            steady_from: last_come.is_none_or(|come| come <= now).then_some(now),
+            last_change_at: totals.last_out.into_iter().chain(sitting.ended).fold(updated_at, Timestamp::max),
+            steady_from: totals.last_come.is_none_or(|come| come <= now).then_some(now),
             empty_until,
+            max_concurrent_participants: totals.peak(),
         })
     }
 
@@ -151,8 +152,8 @@ impl Part<'_> {
     /// When a peer that the session lists first joined it.
     #[must_use]
     pub fn joined_at(&self, peer: PeerIx) -> Option<Timestamp> {
-        let first = self.reading.stays(self.sitting, peer).first()?;
-        (!self.reading.is_robot(peer)).then_some(first.start)
+        let first = self.reading.stays(self.sitting, peer).first().map(|stay| stay.start);
+        first.filter(|_| !self.reading.is_robot(peer))
     }
 
     /// Whether nothing but a new event can change the session after `now`.
@@ -160,65 +161,112 @@ impl Part<'_> {
     pub fn is_settled(&self, now: Timestamp) -> bool {
         self.summary(now).is_some_and(|summary| summary.is_over(now)) && self.reading.is_final()
     }
-
-    /// The events that the session contains.
-    fn events(&self) -> Vec<&Event> {
-        let all = (0..).zip(self.facts.events());
-        let contained = all.filter(|(ix, _)| {
-            self.facts.stream().kind == StreamKind::Session || self.reading.homes(self.facts, *ix).contains(&self.sitting)
-        });
-        contained.map(|(_, event)| event).collect()
-    }
 }
 
 /// All sessions of a stream as a whole at `now`, in order of their beginning, and whether nothing but a new event can change any of them.
 /// One pass over the events, however many sessions there are.
 #[must_use]
 pub fn summaries(facts: &Facts, reading: &Reading, now: Timestamp) -> (Vec<Summary>, bool) {
-    let sittings = reading.sittings().len();
-    let mut events: Vec<Vec<&Event>> = vec![Vec::new(); sittings];
-    for (ix, event) in (0..).zip(facts.events()) {
-        let homes: BTreeSet<_> = if facts.stream().kind == StreamKind::Session {
-            (0..sittings).collect()
-        } else {
-            reading.homes(facts, ix).into_iter().collect()
-        };
-        for home in homes {
-            events[home].push(event);
+    let mut heard = vec![Heard::default(); reading.sittings().len()];
+    if facts.stream().kind == StreamKind::Session {
+        heard.fill(Heard::all(facts));
+    } else {
+        for event in facts.events() {
+            for home in reading.homes(facts, event).into_iter().collect::<BTreeSet<_>>() {
+                heard[home].take(facts, event);
+            }
         }
     }
-    let of_sitting = |sitting: usize| Part { facts, reading, sitting }.summary_of(&events[sitting], now);
-    let all: Vec<Summary> = (0..sittings).filter_map(of_sitting).collect();
+    let of_sitting = |(sitting, heard)| Part { facts, reading, sitting }.summary_of(heard, now);
+    let all: Vec<Summary> = heard.iter().enumerate().filter_map(of_sitting).collect();
     let settled = reading.is_final() && all.iter().all(|summary| summary.is_over(now));
     (all, settled)
 }
 
-/// When a named session began: its earliest start or stay, else its latest end, else its earliest event.
-fn started(events: &[&Event], first_stay: Option<Timestamp>) -> Option<Timestamp> {
-    let times = |wanted: fn(&Body) -> bool| events.iter().filter(move |e| wanted(&e.body)).map(|e| e.time);
-    let start = times(|body| matches!(body, Body::SessionStarted(_))).chain(first_stay).min();
-    let end = || times(|body| matches!(body, Body::SessionEnded(..))).max();
-    start.or_else(end).or_else(|| times(|_| true).min())
+/// What the events that a session contains tell of it.
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    times: Times,
+    /// What they tell of the session, by its place among the facts, each with the earliest that tells just this.
+    places: BTreeMap<u32, RecordIx>,
 }
 
-/// What the earliest event that tells something of the session tells.
-fn earliest<'a, T: 'a>(events: &[&'a Event], told: impl Fn(&'a Place) -> Option<&'a T>) -> Option<&'a T> {
-    let telling = events.iter().filter_map(|e| Some((*e, told(e.place()?)?)));
-    telling.min_by_key(|(e, _)| (e.time, &e.source, &e.id)).map(|(_, told)| told)
+impl Heard {
+    /// From all events of a stream.
+    fn all(facts: &Facts) -> Self {
+        Self { times: facts.times, places: (0..).zip(facts.places.iter().map(|place| place.earliest)).collect() }
+    }
+
+    fn take(&mut self, facts: &Facts, event: RecordIx) {
+        self.times.take(facts.what(event), facts.time(event));
+        if let Some(place) = facts.place(event) {
+            let known = self.places.entry(place).or_insert(event);
+            if facts.compare_told(event, *known).is_lt() {
+                *known = event;
+            }
+        }
+    }
+
+    /// When a named session began: its earliest start or stay, else its latest end, else its earliest event.
+    fn started(&self, first_stay: Option<Timestamp>) -> Option<Timestamp> {
+        let start = self.times.started.into_iter().chain(first_stay).min();
+        start.or(self.times.ended).or(self.times.span.map(|(first, _)| first))
+    }
+
+    /// What the earliest event that tells something of the session tells.
+    fn earliest<'a, T: 'a>(&self, facts: &'a Facts, told: impl Fn(&'a Place) -> Option<&'a T>) -> Option<&'a T> {
+        let telling = self.places.iter().filter_map(|(place, event)| Some((*event, told(&facts.places[*place as usize].place)?)));
+        telling.min_by(|(a, _), (b, _)| facts.compare_told(*a, *b)).map(|(_, told)| told)
+    }
 }
 
-/// The most stays at once; at equal times those that end go before those that begin, and stays of no length don't count.
-fn peak<'a>(stays: impl Iterator<Item = &'a Stay>) -> u64 {
-    let mut steps = Vec::new();
-    for stay in stays.filter(|stay| stay.out != Some(stay.start)) {
-        steps.push((stay.start, true));
-        steps.extend(stay.out.map(|out| (out, false)));
+/// What the stays of a session come to.
+#[derive(Default)]
+struct Totals {
+    participants: u64,
+    open: u64,
+    consumed: i128,
+    first: Option<Timestamp>,
+    last_out: Option<Timestamp>,
+    /// The latest start of whoever is in.
+    last_come: Option<Timestamp>,
+    /// The starts and the ends of stays, but for those of no length.
+    starts: Vec<Timestamp>,
+    outs: Vec<Timestamp>,
+}
+
+impl Totals {
+    /// Adds a peer.
+    fn add(&mut self, stays: &[Stay], now: Timestamp) {
+        self.participants += 1;
+        self.consumed += stays.iter().map(|stay| i128::from(stay.length(now))).sum::<i128>().max(0);
+        for stay in stays {
+            self.first = Some(self.first.map_or(stay.start, |first| first.min(stay.start)));
+            match stay.out {
+                Some(out) => self.last_out = self.last_out.max(Some(out)),
+                None => (self.open, self.last_come) = (self.open + 1, self.last_come.max(Some(stay.start))),
+            }
+            if stay.out != Some(stay.start) {
+                self.starts.push(stay.start);
+                self.outs.extend(stay.out);
+            }
+        }
     }
-    steps.sort_unstable();
-    let (mut at_once, mut most) = (0u64, 0u64);
-    for (_, comes) in steps {
-        at_once = if comes { at_once + 1 } else { at_once.saturating_sub(1) };
-        most = most.max(at_once);
+
+    /// The most stays at once; at equal times those that end go before those that begin, and stays of no length don't count.
+    fn peak(mut self) -> u64 {
+        // A sort that makes use of what is in order already, as most of it is.
+        self.starts.sort();
+        self.outs.sort();
+        let mut outs = self.outs.into_iter().peekable();
+        let (mut at_once, mut most) = (0u64, 0u64);
+        for start in self.starts {
+            while outs.next_if(|out| *out <= start).is_some() {
+                at_once = at_once.saturating_sub(1);
+            }
+            at_once += 1;
+            most = most.max(at_once);
+        }
+        most
     }
-    most
 }

@@ -1,11 +1,25 @@
-//! What is shown of a peer beside its stays: descriptive fields, its events, when it was heard of.
+//! What is shown of a peer beside its stays: descriptive fields, and its events.
 
 use super::row::{PeerAct, PeerEvent};
-use crate::event::PeerInfo;
-use crate::fold::{Act, Anomaly, Entry, Facts, PeerIx, Reading, SittingIx};
-use crate::id::{Name, StreamKind};
-use crate::time::Timestamp;
+use crate::fold::{Act, Facts, PeerIx, Reading, RecordIx, SittingIx};
 use uuid::Uuid;
+
+/// The descriptive fields of a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Told<'a> {
+    pub(crate) user_id: Option<&'a str>,
+    pub(crate) custom_participant_id: Option<&'a str>,
+    pub(crate) display_name: Option<&'a str>,
+    pub(crate) preset_name: Option<&'a str>,
+    pub(crate) preset_view_type: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn is_complete(&self) -> bool {
+        let of_person = self.user_id.is_some() && self.custom_participant_id.is_some() && self.display_name.is_some();
+        of_person && self.preset_name.is_some() && self.preset_view_type.is_some()
+    }
+}
 
 impl Facts {
     /// A peer's public id.
@@ -15,73 +29,51 @@ impl Facts {
     }
 
     /// The descriptive fields, one by one, as the peer's earliest event that carries each has it.
-    pub(crate) fn told_of(&self, peer: PeerIx) -> PeerInfo {
-        let entries = &self.peers[peer as usize].entries;
-        let mut told: Vec<_> = entries.iter().filter_map(|&e| Some((self.told(e), self.info(e)?))).collect();
-        told.sort_by_key(|(order, _)| *order);
-        let mut all = PeerInfo::new(Name::id(self.peers[peer as usize].id));
-        for (_, info) in told {
-            keep(&mut all.user_id, &info.user_id);
-            keep(&mut all.custom_participant_id, &info.custom_participant_id);
-            keep(&mut all.display_name, &info.display_name);
-            keep(&mut all.preset_name, &info.preset_name);
-            keep(&mut all.preset_view_type, &info.preset_view_type);
+    pub(crate) fn told_of(&self, peer: PeerIx) -> Told<'_> {
+        let mut records: Vec<RecordIx> = self.newest_first(peer).collect();
+        records.reverse();
+        if !records.is_sorted_by(|a, b| self.compare_told(*a, *b).is_le()) {
+            records.sort_by(|a, b| self.compare_told(*a, *b));
+        }
+        let mut all = Told::default();
+        for said in records.into_iter().filter_map(|record| self.said(record)) {
+            let preset = |number: Option<u32>| Some(self.preset(number?));
+            all.user_id = all.user_id.or(said.user_id);
+            all.custom_participant_id = all.custom_participant_id.or(said.custom_participant_id);
+            all.display_name = all.display_name.or(said.display_name);
+            all.preset_name = all.preset_name.or_else(|| preset(said.preset_name));
+            all.preset_view_type = all.preset_view_type.or_else(|| preset(said.preset_view_type));
+            if all.is_complete() {
+                break;
+            }
         }
         all
-    }
-
-    /// The times of the peer's first and last event that the session contains.
-    pub(crate) fn heard_of(&self, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> Option<(Timestamp, Timestamp)> {
-        let times: Vec<_> = self.contained(reading, sitting, peer).map(|(_, e)| self.event_of(e).time).collect();
-        Some((*times.iter().min()?, *times.iter().max()?))
     }
 
     /// The peer's events that the session contains, for show; rosters make none.
     pub(crate) fn peer_events(&self, reading: &Reading, sitting: SittingIx, session: Uuid, peer: PeerIx) -> Vec<PeerEvent> {
         let view = self.told_of(peer).preset_view_type;
-        let shown = self.contained(reading, sitting, peer).filter_map(|(_, entry)| {
-            let act = match entry.act {
-                Act::Present(_) => return None,
+        let shown = reading.contained(self, sitting, peer).into_iter().filter_map(|record| {
+            let act = match self.entry(record).act {
+                Act::Present => return None,
                 Act::Created => PeerAct::Created,
                 Act::Joined => PeerAct::Joined,
                 Act::Left | Act::LeftSlot(_) => PeerAct::Left,
             };
-            let event = self.event_of(entry);
+            let (source, source_id) = self.identity(record);
             Some(PeerEvent {
-                at: event.time,
-                source: event.source.clone(),
-                source_id: event.id.clone(),
+                at: self.time(record),
+                source: source.into(),
+                source_id: source_id.into(),
                 session,
-                id: self.event_id(peer, entry),
+                id: self.event_id(record),
                 peer: self.peers[peer as usize].id,
                 act,
-                preset_view_type: view.clone(),
+                preset_view_type: view.map(Into::into),
             })
         });
         let mut events: Vec<_> = shown.collect();
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         events
-    }
-
-    /// The anomalies that the peer's events in the session show, by time.
-    pub(crate) fn anomalies(&self, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> Vec<Anomaly> {
-        let all = reading.attendances[peer as usize].anomalies.iter();
-        all.filter(|(_, place)| self.contains(reading, sitting, peer, *place as usize)).map(|(anomaly, _)| *anomaly).collect()
-    }
-
-    fn contains(&self, reading: &Reading, sitting: SittingIx, peer: PeerIx, place: usize) -> bool {
-        self.stream.kind != StreamKind::Meeting || reading.containing(self, peer, place) == Some(sitting)
-    }
-
-    fn contained(&self, reading: &Reading, sitting: SittingIx, peer: PeerIx) -> impl Iterator<Item = (usize, Entry)> {
-        let entries = reading.attendances[peer as usize].entries.iter().map(|(entry, _)| *entry).enumerate();
-        entries.filter(move |(place, _)| self.contains(reading, sitting, peer, *place))
-    }
-}
-
-/// Takes a field from a later event only where no earlier one carries it.
-fn keep(field: &mut Option<Box<str>>, told: &Option<Box<str>>) {
-    if field.is_none() {
-        field.clone_from(told);
     }
 }

@@ -7,17 +7,24 @@ use super::reference::{
 use rollbook_core::event::Event;
 use rollbook_core::fold::{self, Facts, Reading, Resolved, Validity};
 use rollbook_core::id::{App, ParentId, Stream, StreamKind};
-use rollbook_core::roster::{Order, Part, PeerAct, Query, RowView, Search, Snapshot, Summary, consolidate, encode};
+use rollbook_core::roster::{LiveRosters, Order, Part, PeerAct, Query, RowView, Search, Snapshot, Summary, consolidate, encode};
 use rollbook_core::time::{SECOND, Timestamp};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// Every stream's facts and reading, at `now`.
+/// One stream's facts, their reading, and those of its rosters that were asked for.
+struct Folding {
+    facts: Facts,
+    reading: Reading,
+    live: LiveRosters,
+}
+
+/// Every stream, at `now`.
 pub struct Folded {
     app: App,
     now: Timestamp,
-    streams: RefCell<BTreeMap<Stream, (Facts, Reading)>>,
+    streams: RefCell<BTreeMap<Stream, Folding>>,
     lives: Vec<Event>,
 }
 
@@ -42,11 +49,12 @@ impl Folded {
             if stream.kind == StreamKind::Source {
                 self.lives.push(event.clone());
             } else {
-                let (facts, _) = streams.entry(stream).or_insert_with(|| (Facts::new(self.app.clone(), stream), Reading::default()));
-                facts.take(event.clone());
+                let new =
+                    || Folding { facts: Facts::new(self.app.clone(), stream), reading: Reading::default(), live: LiveRosters::default() };
+                streams.entry(stream).or_insert_with(new).facts.take(event);
             }
         }
-        for (facts, _) in streams.values_mut() {
+        for Folding { facts, .. } in streams.values_mut() {
             for life in &self.lives {
                 facts.take_life(life);
             }
@@ -56,12 +64,12 @@ impl Folded {
     /// Moves on to a later `now`, or back to an earlier one.
     pub fn read(&mut self, now: Timestamp) {
         self.now = now;
-        for (facts, reading) in self.streams.borrow_mut().values_mut() {
+        for Folding { facts, reading, live } in self.streams.borrow_mut().values_mut() {
             let changes = facts.take_changes();
             if reading.validity().relied_on < now {
-                reading.update(facts, &changes, now);
+                live.update(facts, reading, &changes, now);
             } else {
-                *reading = Reading::full(facts, now);
+                (*reading, *live) = (Reading::full(facts, now), LiveRosters::default());
             }
             assert_eq!(*reading, Reading::full(facts, now).relying_like(reading), "incremental and full readings differ");
         }
@@ -71,14 +79,14 @@ impl Folded {
         let streams = self.streams.borrow();
         let parts: Vec<_> = streams
             .values()
-            .flat_map(|(facts, reading)| (0..reading.sittings().len()).map(move |sitting| Part { facts, reading, sitting }))
+            .flat_map(|Folding { facts, reading, .. }| (0..reading.sittings().len()).map(move |sitting| Part { facts, reading, sitting }))
             .collect();
         answer(&parts)
     }
 
     fn resolve(&self, id: Uuid) -> Option<(Stream, Resolved)> {
         let streams = self.streams.borrow();
-        streams.iter().find_map(|(stream, (facts, reading))| Some((*stream, reading.resolve(facts, id)?)))
+        streams.iter().find_map(|(stream, Folding { facts, reading, .. })| Some((*stream, reading.resolve(facts, id)?)))
     }
 }
 
@@ -131,9 +139,9 @@ impl Ledger for Folded {
             }),
             Resolved::Gone => {
                 let streams = self.streams.borrow();
-                let at = streams[&stream].0.yielded_at(id)?;
+                let at = streams[&stream].facts.yielded_at(id)?;
                 let summary = Summary::gone(stream, id, at);
-                let (facts, reading) = &streams[&stream];
+                let Folding { facts, reading, .. } = &streams[&stream];
                 Some(SessionAnswer { keep_alive: 60, ..answer(&[], &Part { facts, reading, sitting: 0 }, &summary) })
             }
         }
@@ -142,7 +150,7 @@ impl Ledger for Folded {
     fn participants(&self, session: Uuid, ask: &Ask<'_>) -> Option<Vec<RowAnswer>> {
         let (stream, resolved) = self.resolve(session)?;
         let Resolved::Sitting(sitting) = resolved else { return Some(Vec::new()) };
-        self.with(|parts| {
+        let answer = self.with(|parts| {
             let root = parts.iter().find(|part| part.stream() == stream && part.sitting == sitting).unwrap();
             let mut validity = Validity::default();
             let rows = match ask.view {
@@ -155,8 +163,44 @@ impl Ledger for Folded {
             let roster = Snapshot::new(encode(rows, validity, b"tag")).unwrap();
             assert!(roster.validity().holds(self.now) && roster.tag() == b"tag");
             Some(list(&roster, ask, self.now))
-        })
+        });
+        if ask.view == View::Raw {
+            let in_all = self.with(|parts| {
+                let part = parts.iter().find(|part| part.stream() == stream && part.sitting == sitting).unwrap();
+                part.summary(self.now).unwrap().live_participants
+            });
+            self.live_pages(stream, sitting, ask, answer.as_deref().filter(|_| in_all > 0));
+        }
+        answer
     }
+}
+
+impl Folded {
+    /// The roster that is kept up to date peer by peer has the same list, page by page; where nobody is in, there is none.
+    fn live_pages(&self, stream: Stream, sitting: usize, ask: &Ask<'_>, expected: Option<&[RowAnswer]>) {
+        let mut streams = self.streams.borrow_mut();
+        let Folding { facts, reading, live } = streams.get_mut(&stream).unwrap();
+        let part = Part { facts, reading, sitting };
+        let mut query = Query { order: order(ask), search: ask.search.map(Search::new), offset: 0, limit: 3, details: true };
+        let mut shown = Vec::new();
+        while let Some((total, offset, peers)) = live.page(part, &query, self.now) {
+            assert!(expected.is_some() && u64::from(offset) == query.offset.min(u64::from(total)));
+            if peers.is_empty() {
+                assert_eq!(shown.len(), total as usize);
+                break;
+            }
+            let extract = part.extract(&peers, true);
+            assert_eq!(extract.len(), peers.len());
+            shown.extend(extract.rows().map(|shown| row(shown, self.now)));
+            query.offset += 3;
+        }
+        assert_eq!(shown, expected.unwrap_or_default(), "live pages differ");
+    }
+}
+
+fn order(ask: &Ask<'_>) -> Order {
+    let sort = if ask.sort == Sort::JoinedAt { rollbook_core::roster::Sort::JoinedAt } else { rollbook_core::roster::Sort::Duration };
+    Order { sort, descending: ask.descending }
 }
 
 /// The session and its breakouts, each once.
@@ -176,14 +220,7 @@ fn family<'a>(parts: &[Part<'a>], root: &Part<'a>, now: Timestamp) -> Vec<Part<'
 
 /// The whole list, put together from pages of three.
 pub fn list<B: AsRef<[u8]>>(roster: &Snapshot<B>, ask: &Ask<'_>, now: Timestamp) -> Vec<RowAnswer> {
-    let sort = if ask.sort == Sort::JoinedAt { rollbook_core::roster::Sort::JoinedAt } else { rollbook_core::roster::Sort::Duration };
-    let mut query = Query {
-        order: Order { sort, descending: ask.descending },
-        search: ask.search.map(Search::new),
-        offset: 0,
-        limit: 3,
-        details: true,
-    };
+    let mut query = Query { order: order(ask), search: ask.search.map(Search::new), offset: 0, limit: 3, details: true };
     let mut all = Vec::new();
     loop {
         let page = roster.page(&query, now);

@@ -94,16 +94,15 @@ pub(super) async fn list(State(http): State<Http>, reader: Reader, RawQuery(quer
 
 /// Whether writing the answer takes long enough to be in the way of other requests.
 fn is_heavy(answer: &PageAnswer, extras: Extras) -> bool {
-    answer.page.rows.len() > if extras == Extras::default() { 5_000 } else { 500 }
+    answer.len() > if extras == Extras::default() { 5_000 } else { 500 }
 }
 
 fn render(answer: &PageAnswer, extras: Extras) -> Json {
-    let PageAnswer { roster, page, now } = answer;
-    let mut json = Json::with_capacity(128 + page.rows.len() * ROW_BYTES);
+    let mut json = Json::with_capacity(128 + answer.len() * ROW_BYTES);
     json.raw(r#"{"success":true,"data":{"participants":"#);
-    json.list(&page.rows, |json, place| row::participant(json, roster.row(*place), *now, extras));
+    json.list(answer.rows(), |json, row| row::participant(json, row, answer.now, extras));
     json.raw(",");
-    paging(&mut json, page.total.into(), page.offset.into(), page.rows.len());
+    paging(&mut json, answer.total.into(), answer.offset.into(), answer.len());
     json.raw("}}");
     json
 }

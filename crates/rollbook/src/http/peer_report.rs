@@ -28,8 +28,8 @@ pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(q
     let answer = http.ledger.peer(reader.app(), peer).await?.ok_or_else(ApiError::not_found)?;
     let mut json = Json::with_capacity(ROW_BYTES);
     json.raw(r#"{"success":true,"data":{"participant":"#);
-    for place in answer.page.rows {
-        row::peer(&mut json, answer.roster.row(place), answer.now, extras);
+    for row in answer.rows() {
+        row::peer(&mut json, row, answer.now, extras);
     }
     json.raw("}}");
     Ok(json)

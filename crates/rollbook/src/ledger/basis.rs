@@ -16,6 +16,8 @@ pub(super) struct Held {
     pub(super) roster: Arc<Snapshot<Bytes>>,
     pub(super) basis: Basis,
     pub(super) mapped: bool,
+    /// Whether the rows have all their details, or of these only the stays.
+    pub(super) complete: bool,
 }
 
 /// What a roster was made from: while none of it changes, neither does the roster.

@@ -2,9 +2,10 @@
 
 use super::Inner;
 use rollbook_core::codec;
+use rollbook_core::event::Event;
 use rollbook_core::fold::{Facts, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
-use rollbook_core::roster::{LiveRosters, Part, Query, Row, Summary, summaries};
+use rollbook_core::roster::{Extract, LiveRosters, Part, Query, Summary, summaries};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
@@ -15,8 +16,8 @@ use uuid::Uuid;
 /// One stream's facts and their reading, with what they know of the store.
 pub(super) struct Fold {
     state: Mutex<State>,
-    /// Bytes of the encoded batches that were taken: known without waiting for whoever works with the state.
-    taken: Arc<AtomicU64>,
+    /// Bytes that the state takes: known without waiting for whoever works with it.
+    weight: Arc<AtomicU64>,
 }
 
 /// See [`Fold`].
@@ -29,23 +30,20 @@ pub(super) struct State {
     whole: Option<(Vec<Summary>, bool)>,
     /// The last batch that the facts have, of the stream itself and of each of its sources' streams.
     known: BTreeMap<Stream, Seq>,
-    taken: Arc<AtomicU64>,
+    weight: Arc<AtomicU64>,
 }
 
 /// How many bytes of batches are taken without another thread: a few milliseconds of folding at most.
 const TAKEN_AT_ONCE: usize = 64 << 10;
 
-/// What a fold weighs in memory beside its encoded batches, per byte of them: measured, about.
-const WEIGHT_PER_BYTE: u64 = 8;
-
 impl Fold {
     pub(super) fn new(app: &App, stream: Stream) -> Self {
         let known = BTreeMap::from([(stream, 0)]);
         let facts = Facts::new(app.clone(), stream);
-        let taken = Arc::new(AtomicU64::new(0));
+        let weight = Arc::new(AtomicU64::new(0));
         let state =
-            State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, taken: Arc::clone(&taken) };
-        Self { state: Mutex::new(state), taken }
+            State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, weight: Arc::clone(&weight) };
+        Self { state: Mutex::new(state), weight }
     }
 
     /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
@@ -54,7 +52,7 @@ impl Fold {
     }
 
     pub(super) fn weight(&self) -> u64 {
-        1024 + self.taken.load(Ordering::Relaxed) * WEIGHT_PER_BYTE
+        1024 + self.weight.load(Ordering::Relaxed)
     }
 }
 
@@ -69,18 +67,16 @@ impl State {
         self.known.get(&self.facts.stream()).copied().unwrap_or(0)
     }
 
-    /// Takes a batch if it is the next; an older one is known. Returns whether the fold now knows it.
-    pub(super) fn take(&mut self, stream: Stream, seq: Seq, batch: &[u8]) -> Result<bool, StoreError> {
-        let Some(known) = self.known.get_mut(&stream) else { return Ok(true) };
+    /// Takes the events of a batch if it is the next; an older one is known. Returns whether the fold now knows it.
+    pub(super) fn take(&mut self, stream: Stream, seq: Seq, events: &[Event]) -> bool {
+        let Some(known) = self.known.get_mut(&stream) else { return true };
         if seq != *known + 1 {
-            return Ok(seq <= *known);
+            return seq <= *known;
         }
-        let events = codec::decode(batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
         *known = seq;
-        self.taken.fetch_add(batch.len() as u64, Ordering::Relaxed);
         let own = stream == self.facts.stream();
         for event in events {
-            if own { self.facts.take(event) } else { self.facts.take_life(&event) }
+            if own { self.facts.take(event) } else { self.facts.take_life(event) }
         }
         if own && stream.kind != StreamKind::Source {
             let sources: Vec<Stream> = self.facts.sources().map(|source| self.facts.app().source_stream(source)).collect();
@@ -88,7 +84,13 @@ impl State {
                 self.known.entry(source).or_insert(0);
             }
         }
-        Ok(true)
+        self.weigh();
+        true
+    }
+
+    fn weigh(&self) {
+        let size = (self.facts.size() + self.reading.size()).whole() + self.live.size();
+        self.weight.store(size as u64, Ordering::Relaxed);
     }
 
     /// Answers from the reading at `as_of`, or at `now` where that is not given.
@@ -103,13 +105,13 @@ impl State {
     /// A page of the session that an id leads to, from a roster that is kept up to date peer by peer: its rows, in order.
     /// None where nobody is in: then a roster that is made once serves until someone comes; and where the question is about another time.
     pub(super) fn live_page(&mut self, session: Uuid, query: &Query, now: Timestamp, as_of: Option<Timestamp>) -> Option<LivePage> {
-        if !self.keep_up(now, as_of.unwrap_or(now)) || query.search.is_some() {
+        if !self.keep_up(now, as_of.unwrap_or(now)) {
             return None;
         }
         let Some(Resolved::Sitting(sitting)) = self.reading.resolve(&self.facts, session) else { return None };
         let part = Part { facts: &self.facts, reading: &self.reading, sitting };
         let (total, offset, peers) = self.live.page(part, query, as_of.unwrap_or(now))?;
-        Some(LivePage { total, offset, rows: part.rows_of(&peers, query.details) })
+        Some(LivePage { total, offset, rows: part.extract(&peers, query.details) })
     }
 
     /// The sessions of the stream as a whole, and whether nothing but an event can change any of them.
@@ -142,8 +144,8 @@ impl State {
             return false;
         }
         if !changes.is_empty() || self.reading.validity().until < now {
-            let touched = self.reading.update(&self.facts, &changes, now);
-            self.live.follow(&self.facts, &self.reading, &touched);
+            self.live.update(&self.facts, &mut self.reading, &changes, now);
+            self.weigh();
             self.whole = None;
         }
         self.reading.validity().holds(asked)
@@ -154,7 +156,7 @@ impl State {
 pub(super) struct LivePage {
     pub(super) total: u32,
     pub(super) offset: u32,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Extract,
 }
 
 impl Inner {
@@ -180,12 +182,13 @@ impl Inner {
     }
 }
 
-/// Takes batches in order; returns whether the fold now knows them all.
+/// Takes batches in order; returns whether the fold now knows them all. Between two batches, and while one is decoded, others may work with
+/// the fold.
 fn take_all(fold: &Fold, batches: &[Batch]) -> Result<bool, StoreError> {
-    let mut state = fold.lock();
     let mut whole = true;
-    for batch in batches {
-        whole &= state.take(batch.stream, batch.seq, &batch.batch)?;
+    for Batch { stream, seq, batch, .. } in batches {
+        let events = codec::decode(batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
+        whole &= fold.lock().take(*stream, *seq, &events);
     }
     Ok(whole)
 }

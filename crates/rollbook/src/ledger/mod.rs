@@ -19,7 +19,7 @@ use writer::Writers;
 
 use bytes::Bytes;
 use rollbook_core::id::App;
-use rollbook_core::roster::{Page, Snapshot, Summary};
+use rollbook_core::roster::{Extract, RowView, Snapshot, Summary};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Store, StoreError};
 use std::path::PathBuf;
@@ -77,15 +77,51 @@ pub struct RosterAnswer {
     pub now: Timestamp,
 }
 
-/// A page of a participants list: the places of its rows in a roster, which may have no other rows.
+/// A page of a participants list.
 #[derive(Clone, Debug)]
 pub struct PageAnswer {
-    /// The rows.
-    pub roster: Arc<Snapshot<Bytes>>,
-    /// Which of them, in order; how many there are in all.
-    pub page: Page,
+    /// How many rows match in all.
+    pub total: u32,
+    /// How many matching rows lie before the first shown.
+    pub offset: u32,
     /// `now`.
     pub now: Timestamp,
+    rows: PageRows,
+}
+
+/// Where the rows of a page are.
+#[derive(Clone, Debug)]
+enum PageRows {
+    /// At these places of a roster, in this order.
+    Of(Arc<Snapshot<Bytes>>, Vec<u32>),
+    /// By themselves, as they were in a session that goes on.
+    Extract(Extract),
+}
+
+impl PageAnswer {
+    /// How many rows are shown.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.rows {
+            PageRows::Of(_, places) => places.len(),
+            PageRows::Extract(extract) => extract.len(),
+        }
+    }
+
+    /// Whether no rows are shown.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows that are shown, in order.
+    pub fn rows(&self) -> impl Iterator<Item = RowView<'_>> {
+        let (of_roster, alone) = match &self.rows {
+            PageRows::Of(roster, places) => (Some(places.iter().map(|place| roster.row(*place))), None),
+            PageRows::Extract(extract) => (None, Some(extract.rows())),
+        };
+        of_roster.into_iter().flatten().chain(alone.into_iter().flatten())
+    }
 }
 
 /// A session, with its breakouts where they were asked for.

@@ -2,11 +2,11 @@
 
 use super::basis::{Basis, Held};
 use super::fold::{Fold, LivePage};
-use super::{Inner, Ledger, PageAnswer, RosterAnswer, View};
+use super::{Inner, Ledger, PageAnswer, PageRows, RosterAnswer, View};
 use bytes::Bytes;
 use rollbook_core::fold::{Resolved, Validity};
 use rollbook_core::id::{App, Stream};
-use rollbook_core::roster::{Page, Part, Query, Row, Snapshot, consolidate, encode};
+use rollbook_core::roster::{Extract, Page, Part, Query, Row, Snapshot, consolidate, encode};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, StoreError};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Found {
     /// See [`State::live_page`](super::fold::State::live_page).
     async fn live_page(&self, session: Uuid, query: &Query, as_of: Option<Timestamp>) -> Result<Option<LivePage>, StoreError> {
         let behind = self.fold.lock().behind();
-        if behind < READ_AT_ONCE {
+        if behind < READ_AT_ONCE && query.search.is_none() {
             return Ok(self.fold.lock().live_page(session, query, self.now, as_of));
         }
         let (fold, query, now) = (Arc::clone(&self.fold), query.clone(), self.now);
@@ -61,7 +61,7 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, view, as_of, query.details).await? {
             return standing.page(query).await.map(Some);
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
@@ -70,7 +70,7 @@ impl Ledger {
         {
             return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
         }
-        inner.made(app, session, view, found, as_of).await?.page(query).await.map(Some)
+        inner.made(app, session, view, found, as_of, query.details).await?.page(query).await.map(Some)
     }
 
     /// A participant of a session, by the peer's id: the answer's one row. None where the app knows no such session, or it lists no such peer.
@@ -85,20 +85,19 @@ impl Ledger {
         as_of: Option<Timestamp>,
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(RosterAnswer { roster, now }) = inner.standing(app, session, View::Raw, as_of).await? {
-            let page = roster.find(peer).map(|place| Page { total: 1, offset: 0, rows: vec![place] });
-            return Ok(page.map(|page| PageAnswer { page, roster, now }));
+        if let Some(standing) = inner.standing(app, session, View::Raw, as_of, true).await? {
+            return Ok(standing.only(peer));
         }
         let Some(found) = inner.find(app, session).await? else { return Ok(None) };
         let now = as_of.unwrap_or(found.now);
         let rows = found.fold.lock().at(found.now, as_of, |facts, reading| {
             let (Some(Resolved::Sitting(sitting)), Some(peer)) = (reading.resolve(facts, session), facts.peer(peer)) else {
-                return Vec::new();
+                return Extract::default();
             };
-            Part { facts, reading, sitting }.rows_of(&[peer], true)
+            Part { facts, reading, sitting }.extract(&[peer], true)
         });
         let page = LivePage { total: 1, offset: 0, rows };
-        Ok(Some(PageAnswer::of_live(page, now)).filter(|answer| !answer.page.rows.is_empty()))
+        Ok(Some(PageAnswer::of_live(page, now)).filter(|answer| !answer.is_empty()))
     }
 
     /// The roster of a session, at the store's time or at `as_of`; none where the app knows no such session.
@@ -107,11 +106,11 @@ impl Ledger {
     /// Where the store can't read.
     pub async fn roster(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
         let inner = &self.0;
-        if let Some(standing) = inner.standing(app, session, view, as_of).await? {
+        if let Some(standing) = inner.standing(app, session, view, as_of, true).await? {
             return Ok(Some(standing));
         }
         match inner.find(app, session).await? {
-            Some(found) => inner.made(app, session, view, found, as_of).await.map(Some),
+            Some(found) => inner.made(app, session, view, found, as_of, true).await.map(Some),
             None => Ok(None),
         }
     }
@@ -120,23 +119,29 @@ impl Ledger {
 impl RosterAnswer {
     /// A page of the roster. A search looks at every row: of a large roster it is done where it holds up nobody.
     async fn page(self, query: &Query) -> Result<PageAnswer, StoreError> {
-        let Self { roster, now } = self;
-        if query.search.is_none() || roster.len() < SEARCHED_AT_ONCE {
-            return Ok(PageAnswer { page: roster.page(query, now), roster, now });
+        if query.search.is_none() || self.roster.len() < SEARCHED_AT_ONCE {
+            return Ok(self.page_at_once(query));
         }
         let query = query.clone();
-        let searched = tokio::task::spawn_blocking(move || PageAnswer { page: roster.page(&query, now), roster, now }).await;
+        let searched = tokio::task::spawn_blocking(move || self.page_at_once(&query)).await;
         searched.map_err(|e| StoreError::Damaged(format!("roster not searched: {e}")))
+    }
+
+    fn page_at_once(self, query: &Query) -> PageAnswer {
+        let Page { total, offset, rows } = self.roster.page(query, self.now);
+        PageAnswer { total, offset, now: self.now, rows: PageRows::Of(self.roster, rows) }
+    }
+
+    /// The row of one peer.
+    fn only(self, peer: Uuid) -> Option<PageAnswer> {
+        let place = self.roster.find(peer)?;
+        Some(PageAnswer { total: 1, offset: 0, now: self.now, rows: PageRows::Of(self.roster, vec![place]) })
     }
 }
 
 impl PageAnswer {
-    /// The rows of a page as a roster of their own; peers of one session have one row each.
     fn of_live(page: LivePage, now: Timestamp) -> Self {
-        let ids: Vec<Uuid> = page.rows.iter().map(|row| row.id).collect();
-        let roster = Snapshot::new(Bytes::from(encode(page.rows, Validity::default(), &[]))).unwrap_or_else(|_| Snapshot::empty());
-        let rows = ids.into_iter().filter_map(|id| roster.find(id)).collect();
-        Self { page: Page { total: page.total, offset: page.offset, rows }, roster: Arc::new(roster), now }
+        Self { total: page.total, offset: page.offset, now, rows: PageRows::Extract(page.rows) }
     }
 }
 
@@ -147,15 +152,23 @@ pub(super) struct Family {
 }
 
 impl Inner {
-    /// The roster that is held, if all that it was made from still stands.
-    async fn standing(&self, app: &App, session: Uuid, view: View, as_of: Option<Timestamp>) -> Result<Option<RosterAnswer>, StoreError> {
-        let Some(held) = self.held(app, session, view).await? else { return Ok(None) };
+    /// The roster that is held, if all that it was made from still stands, and it has the details if they are asked for.
+    async fn standing(
+        &self,
+        app: &App,
+        session: Uuid,
+        view: View,
+        as_of: Option<Timestamp>,
+        details: bool,
+    ) -> Result<Option<RosterAnswer>, StoreError> {
+        let Some(held) = self.held(app, session, view).await?.filter(|held| held.complete || !details) else { return Ok(None) };
         let Some(now) = self.unchanged(app, &held.basis).await? else { return Ok(None) };
         let now = as_of.unwrap_or(now);
         Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now }))
     }
 
-    /// A roster made anew, and held.
+    /// A roster made anew, and held. Of sessions that go on the rows have all their details only if these are asked for: nine tenths of
+    /// the work are the events.
     async fn made(
         self: &Arc<Self>,
         app: &App,
@@ -163,6 +176,7 @@ impl Inner {
         view: View,
         found: Found,
         as_of: Option<Timestamp>,
+        details: bool,
     ) -> Result<RosterAnswer, StoreError> {
         let now = found.now;
         let mut family = match view {
@@ -172,7 +186,7 @@ impl Inner {
         family.basis.last = self.last_batches(app, &family.basis.vector).await?;
         let (this, app) = (Arc::clone(self), app.clone());
         // Folding and sorting a large session takes long enough to hold up every other request of this thread.
-        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, now, as_of)).await;
+        let made = tokio::task::spawn_blocking(move || this.make(&app, session, view, family, (now, as_of), details)).await;
         let held = made.map_err(|e| StoreError::Damaged(format!("roster not made: {e}")))?;
         Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(now) })
     }
@@ -210,11 +224,19 @@ impl Inner {
     }
 
     /// Makes a roster and holds it.
-    fn make(&self, app: &App, asked: Uuid, view: View, family: Family, now: Timestamp, as_of: Option<Timestamp>) -> Arc<Held> {
+    fn make(
+        &self,
+        app: &App,
+        asked: Uuid,
+        view: View,
+        family: Family,
+        (now, as_of): (Timestamp, Option<Timestamp>),
+        details: bool,
+    ) -> Arc<Held> {
         let (mut rows, mut validity, mut settled) = (Vec::new(), Validity::default(), true);
         let mut named = None;
         for (fold, session) in &family.members {
-            let of_one = rows_of(fold, session.unwrap_or(asked), now, as_of);
+            let of_one = rows_of(fold, session.unwrap_or(asked), now, as_of, details);
             named.get_or_insert(of_one.session);
             validity.narrow(of_one.validity);
             settled &= of_one.settled;
@@ -229,7 +251,7 @@ impl Inner {
             self.segments.write(app, session, view, &bytes);
         }
         let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
-        let held = Arc::new(Held { roster: Arc::new(roster), basis: family.basis, mapped: false });
+        let held = Arc::new(Held { roster: Arc::new(roster), basis: family.basis, mapped: false, complete: details || settled });
         if validity.holds(now) {
             self.cache.hold_roster(app, asked, view, Arc::clone(&held));
         }
@@ -237,8 +259,9 @@ impl Inner {
     }
 }
 
-/// The raw rows of the session that an id leads to; none where no session is left.
-fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>) -> Rows {
+/// The raw rows of the session that an id leads to; none where no session is left. They have all their details if these are asked for, or
+/// if the session is settled.
+fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>, details: bool) -> Rows {
     fold.lock().at(now, as_of, |facts, reading| {
         let validity = reading.validity();
         let Some(Resolved::Sitting(sitting)) = reading.resolve(facts, session) else {
@@ -246,6 +269,7 @@ fn rows_of(fold: &Fold, session: Uuid, now: Timestamp, as_of: Option<Timestamp>)
         };
         let part = Part { facts, reading, sitting };
         let settled = reading.sittings().len() == 1 && part.is_settled(now);
-        Rows { session: reading.sittings()[sitting].id, rows: part.rows(), validity, settled }
+        let rows = if details || settled { part.rows() } else { part.rows_in_brief() };
+        Rows { session: reading.sittings()[sitting].id, rows, validity, settled }
     })
 }

@@ -23,7 +23,7 @@ impl Segments {
     pub(super) fn open(&self, app: &App, session: Uuid, view: View) -> Option<Held> {
         let roster = Snapshot::new(map(&self.path(app, session, view)?).ok()?).ok()?;
         let basis = Basis::decode(roster.tag())?;
-        Some(Held { roster: Arc::new(roster), basis, mapped: true })
+        Some(Held { roster: Arc::new(roster), basis, mapped: true, complete: true })
     }
 
     /// Writes a segment in place of an older one: readers have either. One that can't be written is missed by nobody.

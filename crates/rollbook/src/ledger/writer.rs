@@ -127,7 +127,7 @@ impl Inner {
         self.store.append(app, commit.clone()).await?;
         for entry in commit.entries {
             if let Some(pending) = streams.get(&entry.stream) {
-                pending.fold.lock().take(entry.stream, entry.expected + 1, &entry.batch)?;
+                pending.fold.lock().take(entry.stream, entry.expected + 1, &pending.events);
             }
         }
         Ok(results)
