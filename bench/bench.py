@@ -30,7 +30,7 @@ class Bench:
 
     def __init__(self, args):
         self.args, self.full = args, args.full
-        self.rounds, self.seconds = 3, args.seconds or (3 if args.full else 1)
+        self.rounds, self.seconds = 3, args.seconds or (2 if args.full else 1)
         # What the figures call 1M, and the sizes below it.
         self.big = "1M" if self.full else "100k"
         sizes = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
