@@ -153,7 +153,7 @@ def main():
     name = "scale" if args.scale else "full" if args.full and not args.only else "quick" if not args.only else "-".join(args.only)
     bench = Bench(args)
     if not args.full and groups != ["scale"]:
-        bench.note("quick: sessions of 100k stand in for those of 1M, and 200k ended participants for 10M")
+        bench.note("quick: sessions of 100k stand in for those of 1M, and 100k ended participants for 10M")
     if args.shrink > 1:
         bench.note(f"all sizes divided by {args.shrink}: no figure of this run means anything")
     try:

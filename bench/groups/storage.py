@@ -15,7 +15,7 @@ from servers import Rollbook
 def measure(bench):
     # Sessions of 10k people, and one of 100k that goes on.
     size, going = bench.sizes["10k"], bench.sizes["100k"]
-    sessions = 1000 if bench.full else 20
+    sessions = 1000 if bench.full else 10
     people = size * sessions
     data = bench.folder / "storage"
     bench.fill(data, "stored", size, "--sessions", sessions)
