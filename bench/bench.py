@@ -30,7 +30,7 @@ class Bench:
 
     def __init__(self, args):
         self.args, self.full = args, args.full
-        self.rounds, self.seconds = 3, args.seconds or (3 if args.full else 1)
+        self.rounds, self.seconds = 3, args.seconds or (2 if args.full else 1)
         # What the figures call 1M, and the sizes below it.
         self.big = "1M" if self.full else "100k"
         sizes = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
@@ -153,7 +153,7 @@ def main():
     name = "scale" if args.scale else "full" if args.full and not args.only else "quick" if not args.only else "-".join(args.only)
     bench = Bench(args)
     if not args.full and groups != ["scale"]:
-        bench.note("quick: sessions of 100k stand in for those of 1M, and 200k ended participants for 10M")
+        bench.note("quick: sessions of 100k stand in for those of 1M, and 100k ended participants for 10M")
     if args.shrink > 1:
         bench.note(f"all sizes divided by {args.shrink}: no figure of this run means anything")
     try:

@@ -1,6 +1,7 @@
 """What ended participants cost on disk and in memory, what live ones cost in memory, and how long a restart takes."""
 
 import random
+import re
 import sqlite3
 import time
 import uuid
@@ -14,7 +15,7 @@ from servers import Rollbook
 def measure(bench):
     # Sessions of 10k people, and one of 100k that goes on.
     size, going = bench.sizes["10k"], bench.sizes["100k"]
-    sessions = 1000 if bench.full else 20
+    sessions = 1000 if bench.full else 10
     people = size * sessions
     data = bench.folder / "storage"
     bench.fill(data, "stored", size, "--sessions", sessions)
@@ -42,9 +43,10 @@ def by_part(bench):
     if not bench.args.fold_figures:
         bench.note("live-memory is not measured: this rollbook can't tell the parts of its memory apart")
         return
-    told = run([bench.args.fold_figures, bench.sizes[bench.big]]).splitlines()
-    parts = told[told.index(next(line for line in told if line.startswith("joined, live roster"))):][:5]
-    sizes = {line[:58].strip(): float(line[58:].split()[0]) for line in parts}
+    told = run([bench.args.fold_figures, bench.sizes[bench.big]])
+    # A line is what, a number, and its unit; the parts follow the whole, indented.
+    parts = re.search(r"^joined, live roster: .*\n(?:  .*\n)+", told, re.MULTILINE)
+    sizes = {name.strip(): float(size) for name, size in re.findall(r"^(.*?)  +([\d.]+)(?: B a participant)? *$", parts[0] if parts else "", re.MULTILINE)}
     for name, size in sizes.items():
         bench.keep("storage", f"memory a live participant: {name}", "the fold alone", {"rate": size, "unit": "bytes"})
     bench.figure("live-memory", sum(size for name, size in sizes.items() if name.startswith(("events, peers", "id map"))))
