@@ -23,6 +23,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 /// How many servers are killed over one data folder. The reference is slow, so a folder is not used forever.
@@ -69,16 +70,21 @@ fn what_was_acknowledged_outlives_every_kill() {
 /// Several connections deliver; the server is killed in the middle.
 fn deliver_until_killed(server: Server, token: &str, seed: u64, all: &mut Delivered) {
     let mut random = runner(seed);
+    let (told, acknowledged) = mpsc::channel();
     std::thread::scope(|scope| {
         let connections: Vec<_> = (0..CONNECTIONS)
             .map(|connection| {
                 let deliveries = deliveries(seed * CONNECTIONS + connection);
                 let url = format!("{}/v1/accounts/acme/apps/school/events", server.address);
-                scope.spawn(move || deliver(&url, token, deliveries))
+                let told = told.clone();
+                scope.spawn(move || deliver(&url, token, deliveries, &told))
             })
             .collect();
-        let wait = (1_000u64..30_000).new_tree(&mut random).unwrap().current();
-        // No signal is awaited: the moment is to be any.
+        let (answers, wait) = (5usize..30, 0u64..2_000).new_tree(&mut random).unwrap().current();
+        for _ in 0..answers {
+            acknowledged.recv().unwrap();
+        }
+        // From here on no signal is awaited: the moment is to be any.
         std::thread::sleep(Duration::from_micros(wait));
         server.stop("KILL");
         for connection in connections {
@@ -89,7 +95,8 @@ fn deliver_until_killed(server: Server, token: &str, seed: u64, all: &mut Delive
     });
 }
 
-fn deliver(url: &str, token: &str, deliveries: Vec<Vec<Event>>) -> Delivered {
+/// Delivers one after the other, and tells of each that was acknowledged.
+fn deliver(url: &str, token: &str, deliveries: Vec<Vec<Event>>, told: &Sender<()>) -> Delivered {
     let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(Duration::from_secs(30)));
     let agent: ureq::Agent = config.build().into();
     let mut delivered = Delivered::default();
@@ -97,7 +104,11 @@ fn deliver(url: &str, token: &str, deliveries: Vec<Vec<Event>>) -> Delivered {
         let body: Vec<String> = events.iter().map(to_cloudevent).collect();
         let request = agent.post(url).header("authorization", format!("Bearer {token}")).header("content-type", "application/x-ndjson");
         match request.send(body.join("\n")).map(|response| response.status().as_u16()) {
-            Ok(200) => delivered.acknowledged.extend(events),
+            Ok(200) => {
+                delivered.acknowledged.extend(events);
+                // Nobody listens once the moment is near.
+                let _ = told.send(());
+            }
             Ok(status) => unreachable!("{status} for what is right"),
             Err(_) => {
                 delivered.in_doubt.extend(events);

@@ -53,7 +53,7 @@ certify() { as openssl req -config tls.conf -new -x509 -days 2 -nodes -newkey ec
     certify -subj /CN=bearer -extensions server -CA ca.crt -CAkey ca.key -keyout bearer.key -out bearer.crt; } || { cat openssl.log >&2; exit 1; }
 
 start() {
-    as "$bin/pg_ctl" -D data -s -w -l server.log start -o "-p $port -k $dir -h 127.0.0.1 -c ssl=on -c max_connections=200 \
+    as "$bin/pg_ctl" -D data -s -w -l server.log start -o "-p $port -k $dir -h 127.0.0.1 -c wal_keep_size=1GB -c ssl=on -c max_connections=200 \
         -c ssl_cert_file=$dir/server.crt -c ssl_key_file=$dir/server.key -c ssl_ca_file=$dir/ca.crt -c hba_file=$dir/hba.conf $settings" >&2 || { cat server.log >&2; exit 1; }
 }
 stop() { as "$bin/pg_ctl" -D data -m immediate -s stop; }

@@ -210,6 +210,8 @@ async fn a_replica_of_a_primary_that_was_is_not_believed() {
 
     primary.control("stop");
     standby.control("promote");
+    // Whoever appends looks first: what was judged by the server of before is a conflict.
+    assert_eq!(head(&store, session(1)).await.unwrap(), 5);
     assert!(add(&store, 1, 5).await);
     primary.control("start");
     let was = primary.client().await;
