@@ -22,7 +22,7 @@ pub(super) enum Admitted {
 impl Ends {
     /// Judges both marks, and marks the target as one that is being filled.
     pub(super) async fn admit(&self, now: Timestamp) -> Result<Admitted, MigrateError> {
-        let Self { source, target } = self;
+        let Self { source, target, .. } = self;
         if source.place() == target.place() {
             return Err(MigrateError::Refused(format!("source and target are the same: {}", source.place())));
         }
@@ -86,7 +86,7 @@ impl Ends {
     }
 
     async fn streams_belong(&self, app: &App) -> Result<(), MigrateError> {
-        let Self { source, target } = self;
+        let Self { source, target, .. } = self;
         let mut after = None;
         loop {
             let heads = target.heads(app, after, PAGE).await.map_err(MigrateError::at(target))?;
@@ -105,7 +105,7 @@ impl Ends {
     }
 
     async fn kept_belongs(&self, app: &App) -> Result<(), MigrateError> {
-        let Self { source, target } = self;
+        let Self { source, target, .. } = self;
         let mut after = 0;
         loop {
             let (numbers, kept): (Vec<_>, Vec<_>) =

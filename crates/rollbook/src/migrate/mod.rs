@@ -12,12 +12,14 @@ mod pass;
 mod place;
 mod rows;
 mod switch;
+mod tokens;
 
 pub use answers::{Compared, Verify};
 pub use pass::Tally;
 pub use place::Place;
 pub use switch::{Outcome, undo};
 
+use crate::tokens::{TokenStore, TokensError};
 use rollbook_core::id::{App, Stream};
 use rollbook_store::StoreError;
 use rollbook_store::postgres::ConnectError;
@@ -29,8 +31,12 @@ use std::sync::Arc;
 pub struct Ends {
     /// What is moved. Only its mark is written.
     pub source: Arc<dyn Transfer>,
+    /// Who may do what there.
+    pub source_tokens: Arc<dyn TokenStore>,
     /// Where to.
     pub target: Arc<dyn Transfer>,
+    /// Who may do what there: the same as at the source, once that is copied.
+    pub target_tokens: Arc<dyn TokenStore>,
 }
 
 /// Hears how a move gets on.
@@ -50,6 +56,9 @@ pub enum MigrateError {
     /// A database can't be used.
     #[error(transparent)]
     Database(#[from] ConnectError),
+    /// Tokens can't be read or written.
+    #[error("tokens: {0}")]
+    Tokens(#[from] TokensError),
     /// One of the ends fails.
     #[error("{place}: {cause}")]
     Store {

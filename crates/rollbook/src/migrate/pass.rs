@@ -18,6 +18,8 @@ pub struct Tally {
     pub links: u64,
     /// Kept deliveries that were copied.
     pub kept: u64,
+    /// Tokens that both ends have.
+    pub tokens: u64,
 }
 
 impl Ends {
@@ -41,6 +43,7 @@ impl Ends {
             self.pass_links(&app, tally, hear).await?;
             self.pass_kept(&app, tally, hear).await?;
         }
+        tally.tokens = self.copy_tokens().await?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::MigrateError;
 use crate::clock;
+use crate::tokens::{TokenFile, TokenStore, TokenTable};
 use rollbook_store::PostgresOptions;
 use rollbook_store::postgres::PostgresTransfer;
 use rollbook_store::sqlite::SqliteTransfer;
@@ -21,27 +22,32 @@ pub enum Place {
 }
 
 impl Place {
-    /// Opens it to be moved away.
+    /// Opens it to be moved away, with its tokens.
     ///
     /// # Errors
     /// Where there is no ledger that can be read.
-    pub async fn source(&self) -> Result<Arc<dyn Transfer>, MigrateError> {
+    pub async fn source(&self) -> Result<(Arc<dyn Transfer>, Arc<dyn TokenStore>), MigrateError> {
         Ok(match self {
-            Self::Folder(dir) => Arc::new(SqliteTransfer::source(dir, Arc::new(clock::now))?),
-            Self::Postgres(url) => Arc::new(PostgresTransfer::source(url, PostgresOptions::default()).await?),
+            Self::Folder(dir) => (Arc::new(SqliteTransfer::source(dir, Arc::new(clock::now))?), Arc::new(TokenFile::new(dir))),
+            Self::Postgres(url) => with_tokens(PostgresTransfer::source(url, PostgresOptions::default()).await?),
         })
     }
 
-    /// Opens it to be filled; makes it where there is none.
+    /// Opens it to be filled, with its tokens; makes it where there is none.
     ///
     /// # Errors
     /// Where it can't be written to, or another process does.
-    pub async fn target(&self) -> Result<Arc<dyn Transfer>, MigrateError> {
+    pub async fn target(&self) -> Result<(Arc<dyn Transfer>, Arc<dyn TokenStore>), MigrateError> {
         Ok(match self {
-            Self::Folder(dir) => Arc::new(SqliteTransfer::target(dir, Arc::new(clock::now))?),
-            Self::Postgres(url) => Arc::new(PostgresTransfer::target(url, PostgresOptions::default()).await?),
+            Self::Folder(dir) => (Arc::new(SqliteTransfer::target(dir, Arc::new(clock::now))?), Arc::new(TokenFile::new(dir))),
+            Self::Postgres(url) => with_tokens(PostgresTransfer::target(url, PostgresOptions::default()).await?),
         })
     }
+}
+
+fn with_tokens(end: PostgresTransfer) -> (Arc<dyn Transfer>, Arc<dyn TokenStore>) {
+    let tokens = TokenTable::new(end.tokens());
+    (Arc::new(end), Arc::new(tokens))
 }
 
 impl FromStr for Place {

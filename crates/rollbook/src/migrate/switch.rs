@@ -142,7 +142,7 @@ pub async fn undo(source: &Arc<dyn Transfer>, to: &Place) -> Result<(), MigrateE
         Standing::Arriving => false,
         Standing::Leaving => true,
         Standing::Moved => {
-            let target = to.target().await?;
+            let (target, _) = to.target().await?;
             let of_target = target.mark().await.map_err(MigrateError::at(&target))?;
             let filling = of_target.is_some_and(|mark| mark.standing == Standing::Arriving && mark.other == source.place());
             mark.other == target.place() && filling

@@ -49,7 +49,7 @@ impl End {
 
     pub(crate) fn token(&self) -> String {
         let data = self.data.to_str().unwrap();
-        let args = ["token", "create", "--account", ACCOUNT, "--data", data, "--permission", "realtime_admin"];
+        let args = ["token", "create", "--account", ACCOUNT, "--data", data, "--store", &self.store, "--permission", "realtime_admin"];
         run(&args).ok().trim_end().to_owned()
     }
 

@@ -3,7 +3,7 @@
 use super::connect::ConnectError;
 use super::failure::Failure;
 use super::lease::Lease;
-use super::{PostgresOptions, PostgresStore, address, bulk, mark, scan};
+use super::{PostgresOptions, PostgresStore, PostgresTokens, address, bulk, mark, scan};
 use crate::contract::{Batch, Kept, Link, Seq, Store, StoreError};
 use crate::transfer::{Batches, Mark, Span, Transfer};
 use async_trait::async_trait;
@@ -58,6 +58,12 @@ impl PostgresTransfer {
         lease.batch_execute(mark::FILLING).await?;
         end.filling = Some(Mutex::new(lease));
         Ok(end)
+    }
+
+    /// The ledger's tokens.
+    #[must_use]
+    pub fn tokens(&self) -> PostgresTokens {
+        self.store.tokens()
     }
 
     /// Reads on a connection of its own, once: a move that is cut off is simply run again.
