@@ -56,7 +56,7 @@ class Failover(Pair):
             load.acks(100)
         primary.kill()
         standby.promote()
-        row = drill.report("the trap: an asynchronous standby", load, [self.fresh(standby)], allow_lost=True)
+        row = drill.report("the trap: an asynchronous standby", load, [*nodes, self.fresh(standby)], allow_lost=True)
         self.assertGreater(row["lost"], 0, "this drill would not see a loss")
 
 
