@@ -45,9 +45,10 @@ def binary():
 
 
 class Server:
-    """One rollbook on a folder of its own. `with Server() as server:` starts and stops it."""
+    """One rollbook on a folder of its own, with further arguments. `with Server() as server:` starts and stops it."""
 
-    def __init__(self):
+    def __init__(self, *arguments):
+        self.arguments = arguments
         self.data = tempfile.mkdtemp(prefix="rollbook-proof-")
         self.log = pathlib.Path(self.data + ".log")
         self.process = None
@@ -72,7 +73,7 @@ class Server:
     def start(self):
         """Starts it, and returns once it says that it is ready. A second start takes the same port."""
         listen = self.url.removeprefix("http://") if self.url else "127.0.0.1:0"
-        command = [binary(), "serve", "--listen", listen, "--data", self.data, "--metrics-listen", "127.0.0.1:0"]
+        command = [binary(), "serve", "--listen", listen, "--data", self.data, "--metrics-listen", "127.0.0.1:0", *self.arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod demo;
+pub mod engines;
 pub mod export;
 pub mod http;
 pub mod import;

@@ -1,6 +1,6 @@
 //! What addresses name.
 
-use rollbook_ingest::engine::Engine;
+use rollbook_ingest::engine;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -80,5 +80,5 @@ pub(in crate::http) struct EnginePath {
 }
 
 fn engines() -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Engine::NAMES)).build()
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(engine::names())).build()
 }

@@ -1,11 +1,13 @@
 //! The router over a ledger, asked as clients ask. The store is the parent module's.
 
+mod deliveries;
 mod document;
 mod reads;
 mod refusals;
 mod writes;
 
 use super::store;
+use crate::engines::Engines;
 use crate::http::{AppState, Limits, Metrics, TokenLookup, router};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::{Grant, Permission};
@@ -76,7 +78,8 @@ impl Api {
         let (store, faults) = FaultyStore::new(store);
         let ledger = Ledger::new(Arc::new(store), Options { segments: None, memory: 1 << 20 });
         let metrics = Metrics::default();
-        let state = AppState { ledger, tokens: Arc::new(Tokens), limits, metrics: metrics.clone(), janus: JanusOptions::default() };
+        let engines = Engines::with(&deliveries::engines(), JanusOptions::default(), Arc::new(move || now)).unwrap();
+        let state = AppState { ledger, tokens: Arc::new(Tokens), limits, metrics: metrics.clone(), engines };
         Self { router: router(state), metrics, faults, _alive: alive }
     }
 

@@ -1,0 +1,27 @@
+//! The engines by name: one line each.
+
+use super::{Engine, Settings, SettingsError};
+use crate::janus::Janus;
+use crate::livekit::LiveKit;
+use std::sync::Arc;
+
+type Open = fn(&Settings) -> Result<Arc<dyn Engine>, SettingsError>;
+
+const ENGINES: &[(&str, Open)] =
+    &[("janus", |settings| Ok(Arc::new(Janus::open(settings)?))), ("livekit", |settings| Ok(Arc::new(LiveKit::open(settings)?)))];
+
+/// Every engine's name, as it stands in the address that takes its deliveries.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ENGINES.iter().map(|(name, _)| *name)
+}
+
+/// The engine of a name, with an app's settings. Without any it does what it can: it verifies nothing.
+///
+/// # Errors
+/// Where the name is none of [`names`], or the settings are not the engine's.
+pub fn open(name: &str, settings: &Settings) -> Result<Arc<dyn Engine>, SettingsError> {
+    match ENGINES.iter().find(|(known, _)| *known == name) {
+        Some((_, open)) => open(settings),
+        None => Err(SettingsError::Unknown { name: name.to_owned(), known: names().collect() }),
+    }
+}
