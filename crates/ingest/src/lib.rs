@@ -20,13 +20,19 @@
 //! ids), which clock its times are of, what names a peer's one connection, what its leaves name, and what it leaves unsaid
 //! when it goes down. Signatures are checked over the raw body before anything is read (`verify`).
 
+mod bigbluebutton;
 pub mod cloudevents;
 pub mod engine;
 mod fields;
+mod identity;
+mod jaas;
 pub mod janus;
+mod jitsi;
 pub mod json;
 mod jwt;
 mod livekit;
 mod names;
+mod realtimekit;
 mod redact;
 mod verify;
+mod zoom;

@@ -2,13 +2,24 @@
 
 use crate::fields::{Fault, Fields};
 use crate::json::Json;
+use rollbook_core::id::Name;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use uuid::Uuid;
 
 /// Joins parts by `/`. In a part `/` and `%` are written `%2F` and `%25`, so that no part can pose as two.
 pub(crate) fn joined(parts: &[&str]) -> Box<str> {
     let escaped = |part: &&str| part.replace('%', "%25").replace('/', "%2F");
     parts.iter().map(escaped).collect::<Vec<_>>().join("/").into()
+}
+
+/// A name that is the UUID that the text is, else the text itself.
+pub(crate) fn named(text: &str) -> Name {
+    // The 36 characters rule out the other forms that the parser knows.
+    match Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH) {
+        Some(id) => Name::id(id),
+        None => Name::key(text),
+    }
 }
 
 /// An id as text, each digit kept. Whether a server writes numbers or texts is a setting of its own (`string_ids`): the

@@ -1,14 +1,26 @@
 //! The engines by name: one line each.
 
 use super::{Engine, Settings, SettingsError};
+use crate::bigbluebutton::BigBlueButton;
+use crate::jaas::Jaas;
 use crate::janus::Janus;
+use crate::jitsi::Jitsi;
 use crate::livekit::LiveKit;
+use crate::realtimekit::RealtimeKit;
+use crate::zoom::Zoom;
 use std::sync::Arc;
 
 type Open = fn(&Settings) -> Result<Arc<dyn Engine>, SettingsError>;
 
-const ENGINES: &[(&str, Open)] =
-    &[("janus", |settings| Ok(Arc::new(Janus::open(settings)?))), ("livekit", |settings| Ok(Arc::new(LiveKit::open(settings)?)))];
+const ENGINES: &[(&str, Open)] = &[
+    ("bigbluebutton", |settings| Ok(Arc::new(BigBlueButton::open(settings)?))),
+    ("jaas", |settings| Ok(Arc::new(Jaas::open(settings)?))),
+    ("janus", |settings| Ok(Arc::new(Janus::open(settings)?))),
+    ("jitsi", |settings| Ok(Arc::new(Jitsi::open(settings)?))),
+    ("livekit", |settings| Ok(Arc::new(LiveKit::open(settings)?))),
+    ("realtimekit", |settings| Ok(Arc::new(RealtimeKit::open(settings)?))),
+    ("zoom", |settings| Ok(Arc::new(Zoom::open(settings)?))),
+];
 
 /// Every engine's name, as it stands in the address that takes its deliveries.
 pub fn names() -> impl Iterator<Item = &'static str> {

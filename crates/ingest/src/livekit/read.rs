@@ -1,7 +1,7 @@
 //! Reading protojson: names in either case, 64-bit numbers as texts or numbers, enums by name or number, defaults left out.
 
-use crate::fields::{Fault, Fields};
-use crate::json::{Decimal, Json};
+use crate::fields::{Fault, Fields, Unit};
+use crate::json::Json;
 use rollbook_core::time::Timestamp;
 
 /// A message of LiveKit's.
@@ -29,10 +29,9 @@ impl<'j> Message<'j> {
 
     /// An instant that stands as milliseconds, or in older versions as seconds, since 1970. 0 is how protojson writes none.
     pub(super) fn time(self, millis: &str, seconds: &str) -> Result<Option<Timestamp>, Fault> {
-        for (member, to_micros, unit) in [(millis, 3, "milliseconds since 1970"), (seconds, 6, "seconds since 1970")] {
-            let Some(value) = self.get(member) else { continue };
-            let time = instant(value, to_micros).ok_or_else(|| Fault::value(&camel(member), value, unit))?;
-            if time.micros() != 0 {
+        for (member, unit) in [(millis, Unit::Millis), (seconds, Unit::Seconds)] {
+            let name = if self.0.get(member).is_some() { member } else { &camel(member) };
+            if let Some(time) = self.0.epoch(name, unit)?.filter(|time| time.micros() != 0) {
                 return Ok(Some(time));
             }
         }
@@ -57,17 +56,6 @@ fn camel(member: &str) -> String {
         let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
         name + &initial.into_iter().chain(letters).collect::<String>()
     })
-}
-
-fn instant(value: &Json<'_>, to_micros: u8) -> Option<Timestamp> {
-    let digits = match value {
-        Json::Number(digits) => *digits,
-        Json::Text(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => &**text,
-        _ => return None,
-    };
-    let number = Decimal::read(digits, to_micros);
-    let micros = i64::try_from(number.whole).ok().filter(|_| !number.negative)?;
-    Some(Timestamp::from_micros(micros)).filter(|time| time.in_range())
 }
 
 /// Whether a participant is no person: an encoder's stream, a recorder, an agent. A telephone (`SIP`) has a person at its end.

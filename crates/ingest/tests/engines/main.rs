@@ -1,6 +1,11 @@
 //! Every engine, asked as it delivers: signed by `openssl`, with bytes flipped, late, replayed, dropped, doubled and out of order.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bigbluebutton;
+mod jaas;
+mod jitsi;
 mod livekit;
 mod openssl;
+mod realtimekit;
 mod stories;
+mod zoom;

@@ -18,6 +18,11 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    /// A JSON body with these headers, received at this second since 1970.
+    pub(crate) fn at(second: i64, headers: Vec<(&'static str, String)>, body: &str) -> Self {
+        Self { headers, target: "/".into(), body: body.into(), received_at: Timestamp::from_micros(second * SECOND) }
+    }
+
     pub(crate) fn to(&self, engine: &dyn Engine) -> Result<Reception, Refusal> {
         self.received(engine, false)
     }
@@ -170,6 +175,12 @@ fn row_told(row: &rollbook_core::roster::Row) -> String {
     });
     let anomalies = row.details.anomalies.iter().map(|anomaly| format!("{:?}", anomaly.kind));
     std::iter::once(who.to_owned()).chain(stays).chain(anomalies).collect::<Vec<_>>().join(" ")
+}
+
+/// What the ledger answers at `now` after those of the deliveries that are not lost.
+pub(crate) fn without(lost: &[usize], engine: &dyn Engine, sent: &[Sent], now: i64) -> Vec<String> {
+    let arrived: Vec<_> = (0..).zip(sent).filter(|(place, _)| !lost.contains(place)).map(|(_, sent)| sent.clone()).collect();
+    ledger(engine, &arrived, Timestamp::from_micros(now * SECOND))
 }
 
 /// What the ledger answers after these deliveries; the same, whether they come in order, backwards, twice, or rotated.
