@@ -31,6 +31,7 @@ mod jitsi;
 pub mod json;
 mod jwt;
 mod livekit;
+mod mapping;
 mod names;
 mod realtimekit;
 mod redact;

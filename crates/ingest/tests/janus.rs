@@ -275,7 +275,7 @@ fn engines_have_names() {
         assert_eq!(engine::open(name, &Settings::default()).unwrap().name(), name);
     }
     let unknown = engine::open("Janus", &Settings::default()).unwrap_err().to_string();
-    assert!(unknown.starts_with("no engine is called \"Janus\": there are bigbluebutton"), "{unknown}");
+    assert!(unknown.starts_with("no engine is called \"Janus\": there are 100ms, bigbluebutton, daily"), "{unknown}");
 }
 
 #[test]

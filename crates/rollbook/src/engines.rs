@@ -140,7 +140,7 @@ mod tests {
     fn what_is_wrong_is_named_with_the_entry() {
         let entry = |rest: &str| format!("[[engines]]\naccount = \"acme\"\napp = \"school\"\n{rest}\n");
         for (text, told) in [
-            (entry("engine = \"skype\""), "no engine is called \"skype\": there are bigbluebutton"),
+            (entry("engine = \"skype\""), "no engine is called \"skype\": there are 100ms, bigbluebutton"),
             (entry("engine = \"livekit\"\nsecrets = [{ id = \"a\" }]"), "secrets: each needs either secret_env or secret_file"),
             (
                 entry("engine = \"livekit\"\nsecrets = [{ id = \"a\", secret_env = \"ROLLBOOK_NO_SUCH_VARIABLE\" }]"),

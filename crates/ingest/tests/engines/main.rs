@@ -5,6 +5,7 @@ mod bigbluebutton;
 mod jaas;
 mod jitsi;
 mod livekit;
+mod mapping;
 mod openssl;
 mod realtimekit;
 mod stories;
