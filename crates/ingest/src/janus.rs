@@ -9,7 +9,8 @@
 //! | `destroyed` (a room) | the end of the session in progress, reason `destroyed`: Janus reports no leave for those inside |
 //! | core `started`, `shutdown` | the source started, stopped: Janus reports no leaves when it goes down |
 //!
-//! A `kicked` of the AudioBridge is ignored: it reports `left` once the connection is down (read in its source, commit 94408ff).
+//! A `kicked` of the AudioBridge is ignored: it reports `left` once the connection is down. `kicked_all` comes once for each who was
+//! kicked, each time before their `left`s.
 //!
 //! Everything else is no attendance and is ignored; `unpublished`, `timeout`, `detached` and a WebRTC hangup of a VideoRoom
 //! peer least of all are leaves. Names, all of them injective:

@@ -3,12 +3,15 @@ use crate::config::{EngineEntry, SecretPlace};
 use serde_json::json;
 use std::path::Path;
 
-/// The school's LiveKit, and no other app's.
+/// The school's LiveKit and Zoom, and no other app's.
 pub(super) fn engines() -> Vec<EngineEntry> {
-    let secret_file = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/suite/secret.txt"));
-    let secrets = vec![SecretPlace { id: "APIkey".into(), secret_env: None, secret_file }];
-    let (account, app, engine) = ("acme".into(), "school".into(), "livekit".into());
-    vec![EngineEntry { account, app, engine, secrets, options: toml::Table::new(), mapping_file: None }]
+    let entry = |engine: &str, id: &str| {
+        let secret_file = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/suite/secret.txt"));
+        let secrets = vec![SecretPlace { id: id.into(), secret_env: None, secret_file }];
+        let (account, app, options) = ("acme".into(), "school".into(), toml::Table::new());
+        EngineEntry { account, app, engine: engine.into(), secrets, options, mapping_file: None }
+    };
+    vec![entry("livekit", "APIkey"), entry("zoom", "")]
 }
 
 const LIVEKIT: &str = "/v1/accounts/acme/apps/school/engines/livekit";
@@ -76,4 +79,39 @@ async fn what_cannot_be_translated_is_kept() {
     let answer = knock(&api, LIVEKIT, Some("Bearer ingest"), r#"{"event":"participant_joined","room":{"metadata":"x"}}"#).await;
     assert_eq!(answer.data(), json!({"accepted": 0, "duplicates": 0}));
     assert!(api.metrics.text().contains("rollbook_engine_deliveries_kept_total{engine=\"livekit\"} 1"));
+}
+
+#[tokio::test]
+async fn a_question_of_an_engine_is_answered_word_for_word() {
+    let api = Api::new();
+    let body = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}"#;
+    let request = Request::post("/v1/accounts/acme/apps/school/engines/zoom").header("x-zm-request-timestamp", "1769855340");
+    let request = request.header("x-zm-signature", "v0=e250fb67ebedbc028af75545d9f9726cfd66b9306dd302ae681c2c086398cd7c");
+    let answer = api.send(request.body(Body::from(body)).unwrap()).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let hashed = "79c3f17ec911f219b93a6a545d3493260e4584189b885d00af4534fe867e5ec3";
+    assert_eq!(answer.text(), format!(r#"{{"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":"{hashed}"}}"#));
+}
+
+#[tokio::test]
+async fn a_refusal_is_what_the_engine_understands() {
+    let api = Api::new();
+    // Both would take a 401 for a reason never to come again.
+    for engine in ["bigbluebutton", "realtimekit"] {
+        let answer = knock(&api, &LIVEKIT.replace("livekit", engine), None, "event=%5B%5D").await;
+        answer.failure(503);
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    let metrics = api.metrics.text();
+    assert!(metrics.contains(r#"rollbook_engine_deliveries_refused_total{engine="bigbluebutton",reason="unsigned"} 1"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn some_engines_deliver_below_their_address() {
+    let api = Api::new();
+    let below = format!("{}/events/occupant/joined", LIVEKIT.replace("livekit", "jitsi"));
+    let body = r#"{"event_name":"muc-occupant-joined","room_jid":"r@x","occupant":{"occupant_jid":"a@x/1","joined_at":1769851800}}"#;
+    assert_eq!(api.post(&below, "application/json", body).await.data(), json!({"accepted": 1, "duplicates": 0}));
+    knock(&api, &below, None, body).await.failure(401);
 }
