@@ -3,6 +3,7 @@
 
 mod bigbluebutton;
 mod jaas;
+mod janus;
 mod jitsi;
 mod livekit;
 mod mapping;
