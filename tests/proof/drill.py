@@ -35,7 +35,7 @@ class Node(harness.Server):
     """A rollbook on a database."""
 
     def __init__(self, store, name="node", **options):
-        super().__init__(store, **options)
+        super().__init__(store=store, **options)
         self.name = name
 
     def alive(self):

@@ -45,12 +45,13 @@ def binary():
 
 
 class Server:
-    """One rollbook on a folder of its own. `with Server() as server:` starts and stops it.
+    """One rollbook on a folder of its own, with further arguments. `with Server() as server:` starts and stops it.
 
     `store` is the address of a database in place of the folder; `host` is where it listens; `within` goes before the command.
     """
 
-    def __init__(self, store=None, host="127.0.0.1", within=()):
+    def __init__(self, *arguments, store=None, host="127.0.0.1", within=()):
+        self.arguments = arguments
         self.host, self.within = host, list(within)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ROLLBOOK_")}
         if store:
@@ -79,7 +80,7 @@ class Server:
     def start(self):
         """Starts it, and returns once it says that it is ready. A second start takes the same port."""
         listen = self.url.removeprefix("http://") if self.url else f"{self.host}:0"
-        command = [*self.within, binary(), "serve", "--listen", listen, "--data", self.data, "--metrics-listen", "127.0.0.1:0"]
+        command = [*self.within, binary(), "serve", "--listen", listen, "--data", self.data, "--metrics-listen", "127.0.0.1:0", *self.arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment

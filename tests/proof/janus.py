@@ -192,6 +192,55 @@ class RealJanus(unittest.TestCase):
         self.expect([("Ann", "leave"), ("Bob", "in")])
 
 
+class RealAudioBridge(unittest.TestCase):
+    """The other plugin, whose reports come compressed here."""
+
+    def setUp(self):
+        self.room = self._testMethodName.removeprefix("test_")
+        backend = f"{server.url}/v1/accounts/{ACCOUNT}/apps/{APP}/engines/janus"
+        self.janus = Janus(f"janus-{self.room}", backend, writer, compress=True)
+        self.addCleanup(self.janus.close)
+        self.janus.start()
+        self.host = Client(self.janus, "audiobridge")
+        self.host.request("create", room=self.room, permanent=False, description=self.room)
+
+    def join(self, identity):
+        return Client(self.janus, "audiobridge").join(self.room, identity, identity.title())
+
+    def expect(self, *expected):
+        harness.wait_until(lambda: who(self.room), list(expected))
+
+    def test_audio_join_and_leave(self):
+        ann = self.join("ann")
+        bob = self.join("bob")
+        self.expect([("Ann", "in"), ("Bob", "in")])
+        ann.leave()
+        self.expect([("Ann", "leave"), ("Bob", "in")])
+        bob.close()
+        self.expect([("Ann", "leave"), ("Bob", "leave")])
+
+    def test_audio_kick(self):
+        self.join("ann")
+        self.join("bob")
+        self.expect([("Ann", "in"), ("Bob", "in")])
+        self.host.request("kick", room=self.room, id="ann")
+        self.expect([("Ann", "leave"), ("Bob", "in")])
+
+    def test_audio_kick_all(self):
+        self.join("ann")
+        self.join("bob")
+        self.expect([("Ann", "in"), ("Bob", "in")])
+        self.host.request("kick_all", room=self.room)
+        # `kicked_all` puts everyone out at once; the leaves that follow name each.
+        self.expect([("Ann", "leave"), ("Bob", "leave")])
+
+    def test_audio_destroy(self):
+        self.join("ann")
+        self.expect([("Ann", "in")])
+        self.host.request("destroy", room=self.room)
+        self.expect([("Ann", "session_ended")])
+
+
 class Credentials(unittest.TestCase):
     """What Janus would be told, had it other credentials."""
 

@@ -29,9 +29,9 @@ def _free_port():
 
 
 class Janus:
-    """One Janus that reports to `backend`. Its folder goes when it is closed."""
+    """One Janus that reports to `backend`, compressed if asked to. Its folder goes when it is closed."""
 
-    def __init__(self, name, backend, token):
+    def __init__(self, name, backend, token, compress=False):
         self.name = name
         self.process = None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="janus-proof-"))
@@ -46,7 +46,7 @@ class Janus:
                 debug_level = 4
             }}
             nat: {{ ice_ignore_list = "vmnet" }}
-            plugins: {{ disable = "{self._all_but("plugins", "videoroom")}" }}
+            plugins: {{ disable = "{self._all_but("plugins", "videoroom", "audiobridge")}" }}
             transports: {{ disable = "{self._all_but("transports", "http")}" }}
             loggers: {{ disable = "{self._all_but("loggers", "")}" }}
             events: {{
@@ -77,18 +77,20 @@ class Janus:
                 backend_pwd = "{token}"
                 max_retransmissions = 8
                 retransmissions_backoff = 100
+                compress = {str(compress).lower()}
             }}
             """,
         )
         self._write("janus.plugin.videoroom.jcfg", "general: { string_ids = true }")
+        self._write("janus.plugin.audiobridge.jcfg", "general: { string_ids = true }")
 
     def _write(self, name, text):
         (self.folder / name).write_text(text)
 
     @staticmethod
-    def _all_but(kind, kept):
+    def _all_but(kind, *kept):
         found = sorted(pathlib.Path("/usr/lib").glob(f"*/janus/{kind}/*.so"))
-        return ",".join(library.name for library in found if library.name != f"libjanus_{kept}.so")
+        return ",".join(library.name for library in found if library.stem.removeprefix("libjanus_") not in kept)
 
     def start(self):
         """Returns once its HTTP API answers."""
@@ -150,12 +152,12 @@ class Janus:
 
 
 class Client:
-    """One browser's connection: a Janus session with one handle on the videoroom plugin."""
+    """One browser's connection: a Janus session with one handle on a room plugin."""
 
-    def __init__(self, janus):
-        self.janus = janus
+    def __init__(self, janus, plugin="videoroom"):
+        self.janus, self.plugin = janus, plugin
         self.session = janus.call("", {"janus": "create"})["data"]["id"]
-        attach = {"janus": "attach", "plugin": "janus.plugin.videoroom", "opaque_id": uuid.uuid4().hex}
+        attach = {"janus": "attach", "plugin": f"janus.plugin.{plugin}", "opaque_id": uuid.uuid4().hex}
         self.handle = janus.call(f"/{self.session}", attach)["data"]["id"]
         self._gone = threading.Event()
         threading.Thread(target=self._keep_alive, daemon=True).start()
@@ -187,15 +189,13 @@ class Client:
                     return
 
     def join(self, room, identity, display):
-        self._ask(
-            lambda data: data.get("videoroom") == "joined",
-            "join", ptype="publisher", room=room, id=identity, display=display,
-        )
+        as_publisher = {"ptype": "publisher"} if self.plugin == "videoroom" else {}
+        self._ask(lambda data: data.get(self.plugin) == "joined", "join", room=room, id=identity, display=display, **as_publisher)
         return self
 
     def leave(self):
         """Leaves the room; the connection to Janus stays."""
-        self._ask(lambda data: data.get("leaving") == "ok" or data.get("left") == "ok", "leave")
+        self._ask(lambda data: data.get("leaving") == "ok" or data.get(self.plugin) == "left" or data.get("left") == "ok", "leave")
 
     def close(self):
         """A tab that is closed properly: the Janus session is destroyed."""

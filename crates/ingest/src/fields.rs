@@ -86,6 +86,21 @@ impl<'j> Fields<'j> {
         })
     }
 
+    /// A text that says something.
+    pub(crate) fn filled(self, member: &str) -> Result<Option<&'j str>, Fault> {
+        Ok(self.text(member)?.filter(|text| !text.is_empty()))
+    }
+
+    /// A text that has to say something.
+    pub(crate) fn needed(self, member: &str) -> Result<&'j str, Fault> {
+        self.filled(member)?.ok_or_else(|| Fault::missing(member, "a text"))
+    }
+
+    /// An object that has to be there.
+    pub(crate) fn needed_object(self, member: &str) -> Result<Self, Fault> {
+        self.object(member)?.ok_or_else(|| Fault::missing(member, "an object"))
+    }
+
     pub(crate) fn owned(self, member: &str) -> Result<Option<Box<str>>, Fault> {
         Ok(self.text(member)?.map(Into::into))
     }
@@ -117,6 +132,11 @@ impl<'j> Fields<'j> {
         instant(member, text).map(Some)
     }
 
+    /// An instant as a number, or a number in a text, of `unit` since 1970.
+    pub(crate) fn epoch(self, member: &str, unit: Unit) -> Result<Option<Timestamp>, Fault> {
+        self.read(member, unit.allowed(), |value| epoch(value, unit))
+    }
+
     /// Seconds as microseconds: finer digits are cut, and what is too large for the ledger is its largest.
     pub(crate) fn seconds(self, member: &str) -> Result<Option<i64>, Fault> {
         self.read(member, "a number of seconds, 0 or more", |value| match value {
@@ -137,6 +157,42 @@ impl<'j> Fields<'j> {
             _ => None,
         })
     }
+}
+
+/// What a number of time counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unit {
+    Seconds,
+    Millis,
+}
+
+impl Unit {
+    fn allowed(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds since 1970",
+            Self::Millis => "milliseconds since 1970",
+        }
+    }
+
+    /// The power of ten that makes microseconds of it.
+    pub(crate) fn to_micros(self) -> u8 {
+        match self {
+            Self::Seconds => 6,
+            Self::Millis => 3,
+        }
+    }
+}
+
+/// An instant as a number, or a number in a text, since 1970.
+pub(crate) fn epoch(value: &Json<'_>, unit: Unit) -> Option<Timestamp> {
+    let digits = match value {
+        Json::Number(digits) => *digits,
+        Json::Text(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => &**text,
+        _ => return None,
+    };
+    let number = Decimal::read(digits, unit.to_micros());
+    let micros = i64::try_from(number.whole).ok().filter(|_| !number.negative)?;
+    Some(Timestamp::from_micros(micros)).filter(|time| time.in_range())
 }
 
 /// An instant as RFC 3339 writes it.

@@ -9,7 +9,8 @@
 //! | `destroyed` (a room) | the end of the session in progress, reason `destroyed`: Janus reports no leave for those inside |
 //! | core `started`, `shutdown` | the source started, stopped: Janus reports no leaves when it goes down |
 //!
-//! A `kicked` of the AudioBridge is ignored: it reports `left` once the connection is down (read in its source, commit 94408ff).
+//! A `kicked` of the AudioBridge is ignored: it reports `left` once the connection is down. `kicked_all` comes once for each who was
+//! kicked, each time before their `left`s.
 //!
 //! Everything else is no attendance and is ignored; `unpublished`, `timeout`, `detached` and a WebRTC hangup of a VideoRoom
 //! peer least of all are leaves. Names, all of them injective:
@@ -22,14 +23,15 @@
 //! * slot: `{plugin}/{room}/{id}`; leaves name nothing else.
 //! * event id: a digest of emitter, timestamp, type and event, since Janus has neither ids nor sequence numbers.
 
-mod names;
 mod room;
 
-use crate::engine::{Refusal, Translation};
+use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, Translation};
 use crate::fields::{Fault, Fields};
 use crate::json::{Decimal, Item, Items, Json};
+use crate::{names, verify};
 use rollbook_core::event::{Body, Event};
-use rollbook_core::time::Timestamp;
+use rollbook_core::time::{SECOND, Timestamp};
+use serde::Deserialize;
 use std::collections::HashSet;
 
 /// What can't be seen in the deliveries themselves.
@@ -43,15 +45,61 @@ pub struct JanusOptions {
     pub silence: u32,
 }
 
-/// Translates a body: an array of events, or a single one.
-///
-/// # Errors
-/// Where the body is not JSON, to the last byte. Whatever is JSON is taken.
-pub fn translate(body: &[u8], options: JanusOptions) -> Result<Translation, Refusal> {
+/// Janus, with one app's settings. It signs nothing: its secrets are the passwords of its HTTP basic authentication.
+#[derive(Debug)]
+pub struct Janus {
+    options: JanusOptions,
+    passwords: Vec<Secret>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    rooms_shared: bool,
+    silence_seconds: u16,
+}
+
+impl Janus {
+    /// Janus with these options, and no password of its own.
+    #[must_use]
+    pub fn new(options: JanusOptions) -> Self {
+        Self { options, passwords: Vec::new() }
+    }
+
+    pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
+        let Written { rooms_shared, silence_seconds } = settings.read_options()?;
+        // More seconds than 32 bits hold microseconds of is more than an hour.
+        let silence = u32::try_from(i64::from(silence_seconds) * SECOND)
+            .map_err(|_| SettingsError::Options("silence_seconds: at most 4294".to_owned()))?;
+        Ok(Self { options: JanusOptions { rooms_shared, silence }, passwords: settings.checked_secrets()? })
+    }
+}
+
+impl Engine for Janus {
+    fn name(&self) -> &'static str {
+        "janus"
+    }
+
+    fn verifies(&self) -> bool {
+        !self.passwords.is_empty()
+    }
+
+    fn verify(&self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
+        verify::password(delivery, &self.passwords)
+    }
+
+    fn translate(&self, delivery: &Delivery<'_>) -> Result<Translation, Refusal> {
+        translate(delivery.body, self.options)
+    }
+}
+
+/// Translates a body: an array of events, or a single one. Whatever is JSON, to the last byte, is taken.
+fn translate(body: &[u8], options: JanusOptions) -> Result<Translation, Refusal> {
     let mut translation = Translation::default();
     let mut seen = HashSet::new();
-    for (index, item) in Items::open(body).map_err(|error| refusal(body, &error))?.enumerate() {
-        let event = match item.map_err(|error| refusal(body, &error))? {
+    let unreadable = |error: crate::json::JsonError| Refusal::Unreadable(error.to_string());
+    for (index, item) in Items::open(body).map_err(unreadable)?.enumerate() {
+        let event = match item.map_err(unreadable)? {
             Item::Sound(value) => event(&value, options).map_err(|fault| fault.to_string()),
             Item::Defective(error) => Err(error.to_string()),
         };
@@ -62,13 +110,6 @@ pub fn translate(body: &[u8], options: JanusOptions) -> Result<Translation, Refu
         }
     }
     Ok(translation)
-}
-
-fn refusal(body: &[u8], error: &impl ToString) -> Refusal {
-    // The first bytes of gzip, and of zlib at the levels that Janus offers.
-    let compressed = matches!(body, [0x1f, 0x8b, ..] | [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]);
-    let hint = if compressed { " (it is compressed: set compress = false in the event handler)" } else { "" };
-    Refusal::Unreadable(error.to_string() + hint)
 }
 
 const CORE: &str = "256";
@@ -108,7 +149,9 @@ fn stamped(envelope: Fields<'_>, kind: &str, body: Body) -> Result<Event, Fault>
     let written = envelope.get("timestamp").ok_or_else(|| Fault::missing("timestamp", allowed))?;
     let time = instant(written).ok_or_else(|| Fault::value("timestamp", written, allowed))?;
     let nothing = Json::Null;
-    let id = names::event_id(emitter, time, kind, envelope.get("event").unwrap_or(&nothing));
+    let mut canonical = String::new();
+    envelope.get("event").unwrap_or(&nothing).push_canonical(&mut canonical);
+    let id = names::digest(&[emitter, &time.micros().to_string(), kind, &canonical]);
     Ok(Event { source: format!("janus:{emitter}").into(), id, time, body })
 }
 

@@ -50,6 +50,21 @@ impl<'a> Object<'a> {
     }
 }
 
+impl<'a> Json<'a> {
+    /// What a JSON pointer (RFC 6901) points to, if anything.
+    #[must_use]
+    pub fn pointer(&self, pointer: &str) -> Option<&Json<'a>> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer.strip_prefix('/')?.split('/').try_fold(self, |value, token| match value {
+            Self::Object(object) => object.get(&token.replace("~1", "/").replace("~0", "~")),
+            Self::Array(items) => items.get(token.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+}
+
 impl Json<'_> {
     /// Appends the canonical text: keys in bytewise order, no white space, one way to escape; numbers as they were written.
     pub fn push_canonical(&self, out: &mut String) {

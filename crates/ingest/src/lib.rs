@@ -12,18 +12,28 @@
 //!
 //! # Adding an engine
 //! 1. One file, `src/{engine}.rs` (with a folder of its own where it outgrows that): a table in its docs of what the
-//!    engine reports and what that becomes, a `{Engine}Options` with a `Default`, and a function from
-//!    [`engine::Delivery`] (or its body) and the options to [`engine::Translation`].
-//! 2. A variant, a name and a line in each `match` of [`engine::Engine`]. The compiler names every place.
+//!    engine reports and what that becomes, a type for one app's settings of it, and that type's [`engine::Engine`].
+//! 2. A line in `engine/registry.rs`.
 //! 3. A capture of a real run in `tests/fixtures/`, and a test that reads it like a story.
 //!
 //! Whoever adds one answers five questions: what makes an event's identity (the same delivery twice must give the same
 //! ids), which clock its times are of, what names a peer's one connection, what its leaves name, and what it leaves unsaid
-//! when it goes down. Signatures, where an engine has them, are checked in the same function, over the raw body, before
-//! anything is read; that is a [`engine::Refusal`] of its own.
+//! when it goes down. Signatures are checked over the raw body before anything is read (`verify`).
 
+mod bigbluebutton;
 pub mod cloudevents;
 pub mod engine;
 mod fields;
+mod identity;
+mod jaas;
 pub mod janus;
+mod jitsi;
 pub mod json;
+mod jwt;
+mod livekit;
+mod mapping;
+mod names;
+mod realtimekit;
+mod redact;
+mod verify;
+mod zoom;

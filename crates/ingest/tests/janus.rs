@@ -2,15 +2,15 @@
 
 use rollbook_core::event::{Body, Event, Leaver};
 use rollbook_core::time::Timestamp;
-use rollbook_ingest::engine::{Delivery, Engine, Refusal, Translation};
-use rollbook_ingest::janus::JanusOptions;
+use rollbook_ingest::engine::{self, Delivery, Engine, Refusal, Secret, Settings, Translation};
+use rollbook_ingest::janus::{Janus, JanusOptions};
 use serde_json::{Value, json};
 
 const CAPTURE: &str = include_str!("fixtures/janus-1.1.2-capture.ndjson");
 const SHARED: JanusOptions = JanusOptions { rooms_shared: true, silence: 0 };
 
 fn translate_with(body: &str, options: JanusOptions) -> Result<Translation, Refusal> {
-    Engine::Janus(options).translate(Delivery { headers: &[], body: body.as_bytes() })
+    Janus::new(options).translate(&Delivery { body: body.as_bytes(), ..Delivery::default() })
 }
 
 fn translate(body: &str) -> Result<Translation, Refusal> {
@@ -267,14 +267,40 @@ fn what_is_not_json_is_refused() {
     ] {
         assert_eq!(story(translate(body)), [expected]);
     }
-    let compressed = Engine::from_name("janus").unwrap().translate(Delivery { headers: &[], body: b"\x78\x9c\xcb" });
-    assert!(compressed.unwrap_err().to_string().contains("set compress = false"));
 }
 
 #[test]
 fn engines_have_names() {
-    for name in Engine::NAMES {
-        assert_eq!(Engine::from_name(name).map(|engine| engine.name()), Some(name));
+    for name in engine::names() {
+        assert_eq!(engine::open(name, &Settings::default()).unwrap().name(), name);
     }
-    assert_eq!(Engine::from_name("Janus"), None);
+    let unknown = engine::open("Janus", &Settings::default()).unwrap_err().to_string();
+    assert!(unknown.starts_with("no engine is called \"Janus\": there are 100ms, bigbluebutton, daily"), "{unknown}");
+}
+
+#[test]
+fn a_password_of_its_own_lets_janus_in() {
+    let settings = Settings { secrets: vec![Secret::new("", "open sesame")], ..Settings::default() };
+    let janus = engine::open("janus", &settings).unwrap();
+    let knock = |authorization: &str, vouched| {
+        let headers = [("Authorization", authorization.as_bytes())];
+        janus.receive(&Delivery { headers: &headers, body: b"[]", ..Delivery::default() }, vouched).map_err(|refusal| refusal.kind())
+    };
+    // janus:open sesame
+    assert!(knock("Basic amFudXM6b3BlbiBzZXNhbWU=", false).is_ok());
+    assert_eq!(knock("Basic amFudXM6b3BlbiBzZXNhbWU", false), Err("unsigned"));
+    assert_eq!(knock("Basic amFudXM6b3BlbiBzZXNhbWUh", false), Err("unsigned"));
+    assert_eq!(knock("Bearer open sesame", false), Err("unsigned"));
+    // A token of rollbook's, which stands in the same place.
+    assert!(knock("Bearer rollbook-token", true).is_ok());
+}
+
+#[test]
+fn options_are_read_and_judged() {
+    let open = |options: &str| engine::open("janus", &Settings { options: options.parse().unwrap(), ..Settings::default() });
+    assert!(open("rooms_shared = true\nsilence_seconds = 62").is_ok());
+    assert_eq!(open("silence_seconds = 5000").unwrap_err().to_string(), "options: silence_seconds: at most 4294");
+    assert!(open("room_shared = true").unwrap_err().to_string().starts_with("options: unknown field `room_shared`, expected"));
+    let empty = Settings { secrets: vec![Secret::new("a", "")], ..Settings::default() };
+    assert_eq!(engine::open("janus", &empty).unwrap_err().to_string(), "secrets: the secret \"a\" is empty");
 }

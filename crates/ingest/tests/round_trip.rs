@@ -7,7 +7,7 @@ use rollbook_core::event::{Body, Event, Kind, Leave, Leaver, PeerInfo, Place, Pr
 use rollbook_core::id::{Home, Name, Parent};
 use rollbook_core::time::Timestamp;
 use rollbook_ingest::cloudevents::{read, to_cloudevent};
-use rollbook_ingest::engine::{Delivery, Engine};
+use rollbook_ingest::engine::{self, Delivery, Settings};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -171,7 +171,10 @@ fn judge_everywhere(body: &[u8], header: &[u8]) {
     for name in ["ce-id", "ce-source", "ce-specversion", "ce-type", "ce-time"] {
         let _ = read(Some("application/json"), [(name, header)], body);
     }
-    for name in Engine::NAMES {
-        let _ = Engine::from_name(name).map(|engine| engine.translate(Delivery { headers: &[], body }));
+    for name in engine::names() {
+        if let Ok(engine) = engine::open(name, &Settings::default()) {
+            let _ = engine.receive(&Delivery { body, ..Delivery::default() }, true);
+            engine.kept(body);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod cluster;
 pub mod config;
 pub mod connections;
 pub mod demo;
+pub mod engines;
 pub mod export;
 pub mod http;
 pub mod import;

@@ -5,12 +5,12 @@
 use crate::clock;
 use crate::config::{Settings, StorePlace};
 use crate::connections;
+use crate::engines::{EngineError, Engines};
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
 use crate::periodic;
 use crate::tokens::{KnownTokens, TokenFile, TokenStore, TokenTable};
 use axum::Router;
-use rollbook_ingest::janus::JanusOptions;
 use rollbook_store::postgres::{ConnectError, ReplicaReads};
 use rollbook_store::sqlite::OpenError;
 use rollbook_store::{PostgresOptions, PostgresStore, SqliteStore, Store};
@@ -46,6 +46,12 @@ pub enum ServeError {
         /// Why.
         cause: io::Error,
     },
+    /// The settings of an engine are wrong.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A listener does not know its address.
+    #[error("can't start: {0}")]
+    Address(io::Error),
     /// The system has no threads for us.
     #[error("can't start: {0}")]
     Runtime(io::Error),
@@ -152,13 +158,15 @@ pub struct Running {
 /// Starts the server: what connects from now on is answered.
 ///
 /// # Errors
-/// Where a listener does not know its address.
-pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> io::Result<Running> {
+/// Where an engine's settings are wrong, or a listener does not know its address.
+pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Result<Running, ServeError> {
     connections::raise_file_limit();
-    let (address, metrics_address) = (listeners.http.local_addr()?, listeners.metrics.local_addr()?);
+    let engines = Engines::open(settings)?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(ServeError::Address);
+    let (address, metrics_address) = (address(&listeners.http)?, address(&listeners.metrics)?);
     tracing::info!(%address, %metrics_address, data = %settings.data.display(), "listening");
     let tokens = KnownTokens::start(&*opened.tokens);
-    let (api, metrics) = routers(settings, opened, tokens);
+    let (api, metrics) = routers(settings, opened, tokens, engines);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for (listener, router) in [(listeners.http, api), (listeners.metrics, metrics)] {
@@ -191,14 +199,13 @@ impl Running {
     }
 }
 
-fn routers(settings: &Settings, opened: &Opened, tokens: KnownTokens) -> (Router, Router) {
+fn routers(settings: &Settings, opened: &Opened, tokens: KnownTokens, engines: Engines) -> (Router, Router) {
     let metrics = Metrics::default();
     if let Some(reads) = &opened.replica_reads {
         metrics.count_replica_reads(reads.clone());
     }
     let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
-    let janus = JanusOptions { rooms_shared: settings.janus_rooms_shared, silence: settings.janus_silence.micros() };
-    let state = AppState { ledger: opened.ledger(settings), tokens: Arc::new(tokens), limits, metrics: metrics.clone(), janus };
+    let state = AppState { ledger: opened.ledger(settings), tokens: Arc::new(tokens), limits, metrics: metrics.clone(), engines };
     (http::router(state), metrics_router(metrics))
 }
 

@@ -1,7 +1,8 @@
 //! What the room plugins report.
 
-use super::{JanusOptions, emitter, names};
+use super::{JanusOptions, emitter};
 use crate::fields::{Fault, Fields};
+use crate::names;
 use rollbook_core::event::{Body, Leave, Leaver, PeerInfo, Place, Roll};
 use rollbook_core::id::{Home, Name};
 use std::sync::Arc;

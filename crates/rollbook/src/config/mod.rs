@@ -2,10 +2,12 @@
 //!
 //! [`Layer`] is one level of that, every setting optional; flags and environment come in as one through clap, which lets the flag win.
 
+mod engines;
 mod place;
 mod seconds;
 mod size;
 
+pub use engines::{EngineEntry, SecretError, SecretPlace};
 pub use place::{ReplicaPlace, StorePlace};
 pub use seconds::Seconds;
 pub use size::Size;
@@ -20,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub const DEFAULTS_FILE: &str = include_str!("defaults.toml");
 
 /// What a server runs with.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
     /// Where the HTTP API listens.
     pub listen: SocketAddr,
@@ -46,6 +48,8 @@ pub struct Settings {
     pub log_level: LogLevel,
     /// How it is logged.
     pub log_format: LogFormat,
+    /// The engines of each app. Only a file can name them.
+    pub engines: Vec<EngineEntry>,
 }
 
 impl Default for Settings {
@@ -63,6 +67,7 @@ impl Default for Settings {
             kept_days: 30,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
+            engines: Vec::new(),
         }
     }
 }
@@ -94,7 +99,7 @@ pub enum LogFormat {
 }
 
 /// One level of settings: those that it leaves out come from the level below.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Args)]
+#[derive(Clone, PartialEq, Debug, Default, Deserialize, Args)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Where the HTTP API listens; port 0 takes any free port [default: 127.0.0.1:8080]
@@ -133,6 +138,10 @@ pub struct Layer {
     /// How it is logged [default: text]
     #[arg(long, env = "ROLLBOOK_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
+    /// The engines of each app.
+    #[arg(skip)]
+    #[serde(default)]
+    pub engines: Vec<EngineEntry>,
 }
 
 /// Why a settings file can't be used.
@@ -197,6 +206,7 @@ impl Settings {
             kept_days: layer.kept_days.unwrap_or(self.kept_days),
             log_level: layer.log_level.unwrap_or(self.log_level),
             log_format: layer.log_format.unwrap_or(self.log_format),
+            engines: if layer.engines.is_empty() { self.engines } else { layer.engines },
         }
     }
 }

@@ -34,6 +34,7 @@ fn the_printed_file_is_the_defaults_and_leaves_none_out() {
         kept_days: 1,
         log_level: LogLevel::Trace,
         log_format: LogFormat::Json,
+        engines: Vec::new(),
     };
     assert_eq!(other.under(Layer::read(&path).unwrap()), Settings::default());
 }
@@ -77,6 +78,8 @@ fn what_is_wrong_in_a_file_is_named_with_line_and_key() {
         ("janus_silence = 4295", 1, "janus_silence: 4295 is too long"),
         ("log_level = \"loud\"", 1, "log_level: unknown variant `loud`"),
         ("data = 3", 1, "data: invalid type: integer `3`"),
+        ("\n[[engines]]\naccount = \"a\"\nsecret = \"x\"", 4, "secret: unknown field `secret`, expected one of `account`"),
+        ("[[engines]]\naccount = 1", 2, "account: invalid type: integer `1`"),
         ("\n[server]\n", 2, "unknown field `server`"),
         ("\ndata = \"unclosed", 2, "data: "),
     ];

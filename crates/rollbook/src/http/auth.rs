@@ -44,6 +44,13 @@ pub(super) struct Reader(Admitted);
 /// A request that may write to an app.
 pub(super) struct Writer(Admitted);
 
+/// A request to an engine's address. The engine's own signature can stand in for a token.
+pub(super) struct Sender {
+    admitted: Admitted,
+    /// Why no token lets it in, where none does.
+    pub(super) refused: Option<ApiError>,
+}
+
 /// The app that a request is about, and what else its path names.
 struct Admitted {
     app: App,
@@ -67,10 +74,17 @@ impl Writer {
     pub(super) fn app(&self) -> &App {
         &self.0.app
     }
+}
+
+impl Sender {
+    /// The app.
+    pub(super) fn app(&self) -> &App {
+        &self.admitted.app
+    }
 
     /// A name in the path.
     pub(super) fn name(&self, name: &str) -> &str {
-        self.0.path(name).unwrap_or_default()
+        self.admitted.path(name).unwrap_or_default()
     }
 }
 
@@ -107,17 +121,36 @@ impl FromRequestParts<Http> for Writer {
     }
 }
 
+impl FromRequestParts<Http> for Sender {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
+        match Writer::from_request_parts(parts, http).await {
+            Ok(Writer(admitted)) => Ok(Self { admitted, refused: None }),
+            Err(refused) => match locate(parts).await {
+                Ok(admitted) => Ok(Self { admitted, refused: Some(refused) }),
+                Err(_) => Err(refused),
+            },
+        }
+    }
+}
+
 async fn admit(parts: &mut Parts, grant: &Grant, may: bool) -> Result<Admitted, ApiError> {
+    let admitted = locate(parts).await?;
+    match (grant.covers(&admitted.app), may) {
+        (false, _) => Err(ApiError::not_found()),
+        (true, false) => Err(ApiError::forbidden()),
+        (true, true) => Ok(admitted),
+    }
+}
+
+/// What the path names, whoever asks.
+async fn locate(parts: &mut Parts) -> Result<Admitted, ApiError> {
     let path = RawPathParams::from_request_parts(parts, &());
     let path = path.await.map_err(|_| ApiError::bad_request("the path is not UTF-8"))?;
     let path: Vec<_> = path.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let named = |name| path.iter().find(|(given, _): &&(Box<str>, Box<str>)| &**given == name).map_or("", |(_, value)| &**value);
-    let app = App::new(named("account_id"), named("app_id"))?;
-    match (grant.covers(&app), may) {
-        (false, _) => Err(ApiError::not_found()),
-        (true, false) => Err(ApiError::forbidden()),
-        (true, true) => Ok(Admitted { app, path }),
-    }
+    Ok(Admitted { app: App::new(named("account_id"), named("app_id"))?, path })
 }
 
 /// The token of a request: `Authorization` decides alone where it is there; else the key of the older pair of headers.

@@ -47,8 +47,15 @@ impl FromRequest<Http> for Delivery {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, http: &Http) -> Result<Self, ApiError> {
+        Self::read(request, http, http.limits.body_bytes).await
+    }
+}
+
+impl Delivery {
+    /// Reads a body of at most `limit` bytes.
+    pub(super) async fn read(request: Request, http: &Http, limit: usize) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let buffer = Buffer { bytes: Vec::new(), limit: http.limits.body_bytes, memory: None, blocks: http.blocks.clone() };
+        let buffer = Buffer { bytes: Vec::new(), limit, memory: None, blocks: http.blocks.clone() };
         let read = read(&parts.headers, body, buffer);
         let buffer = tokio::time::timeout(http.limits.body_timeout, read).await.map_err(|_| ApiError::too_slow())??;
         Ok(Self { headers: parts.headers, body: buffer.bytes.into(), _memory: buffer.memory })

@@ -14,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use rollbook_core::time::SECOND;
 use rollbook_store::postgres::ReplicaReads;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,28 @@ pub struct Metrics {
     duplicates: Counter,
     refused: Counter,
     kept: Counter,
+    engines: ByEngine,
+}
+
+/// What became of the deliveries of each engine.
+#[derive(Clone)]
+struct ByEngine {
+    accepted: Family<EngineName, Counter>,
+    duplicates: Family<EngineName, Counter>,
+    kept: Family<EngineName, Counter>,
+    refused: Family<RefusedBy, Counter>,
+    delay: Family<EngineName, Histogram>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct EngineName {
+    engine: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RefusedBy {
+    engine: String,
+    reason: &'static str,
 }
 
 /// What the store counts of its replica.
@@ -64,6 +87,11 @@ fn histogram() -> Histogram {
     Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
 }
 
+/// From a tenth of a second to a day: an engine may retry for hours.
+fn delays() -> Histogram {
+    Histogram::new([0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 7200.0, 86_400.0])
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let new = Self {
@@ -75,6 +103,13 @@ impl Default for Metrics {
             duplicates: Counter::default(),
             refused: Counter::default(),
             kept: Counter::default(),
+            engines: ByEngine {
+                accepted: Family::default(),
+                duplicates: Family::default(),
+                kept: Family::default(),
+                refused: Family::default(),
+                delay: Family::new_with_constructor(delays),
+            },
         };
         new.register(|registry| {
             registry.register("http_requests", "Requests answered", new.requests.clone());
@@ -84,8 +119,20 @@ impl Default for Metrics {
             registry.register("events_duplicate", "Events that were known", new.duplicates.clone());
             registry.register("events_refused", "Events that were bad, or in conflict with known ones", new.refused.clone());
             registry.register("deliveries_kept", "Engine deliveries kept raw", new.kept.clone());
+            let engines = &new.engines;
+            registry.register("engine_events_accepted", "Events of an engine that were new", engines.accepted.clone());
+            registry.register("engine_events_duplicate", "Events of an engine that were known", engines.duplicates.clone());
+            registry.register("engine_deliveries_kept", "Deliveries of an engine kept raw", engines.kept.clone());
+            registry.register("engine_deliveries_refused", "Deliveries to an engine's address refused", engines.refused.clone());
+            registry.register("engine_delay_seconds", "Time from an engine's event to its arrival", engines.delay.clone());
         });
         new
+    }
+}
+
+impl EngineName {
+    fn of(engine: &str) -> Self {
+        Self { engine: engine.to_owned() }
     }
 }
 
@@ -120,9 +167,28 @@ impl Metrics {
         self.refused.inc_by(events as u64);
     }
 
-    /// Counts a delivery that was kept raw.
-    pub(super) fn kept(&self) {
+    /// Counts a delivery of an engine that was kept raw.
+    pub(super) fn kept(&self, engine: &str) {
         self.kept.inc();
+        self.engines.kept.get_or_create(&EngineName::of(engine)).inc();
+    }
+
+    /// Counts what became of an engine's delivery. The caller counts it among all, too.
+    pub(super) fn taken_from(&self, engine: &str, receipt: Receipt) {
+        let name = EngineName::of(engine);
+        self.engines.accepted.get_or_create(&name).inc_by(receipt.accepted as u64);
+        self.engines.duplicates.get_or_create(&name).inc_by(receipt.duplicates as u64);
+    }
+
+    /// Counts a delivery to an engine's address that was refused.
+    pub(super) fn refused_of(&self, engine: &str, reason: &'static str) {
+        self.engines.refused.get_or_create(&RefusedBy { engine: engine.to_owned(), reason }).inc();
+    }
+
+    /// Observes how long an engine's event was on its way, in microseconds. Clocks differ: less than none is none.
+    pub(super) fn delayed(&self, engine: &str, micros: i64) {
+        let seconds = micros.max(0) as f64 / SECOND as f64;
+        self.engines.delay.get_or_create(&EngineName::of(engine)).observe(seconds);
     }
 
     /// Counts a request as under way until the observation ends.

@@ -33,9 +33,10 @@ pub use metrics::{Metrics, metrics_router};
 pub(crate) use participants::all_rows;
 pub(crate) use sessions::page;
 
+use crate::engines::Engines;
 use crate::ledger::Ledger;
 use axum::Router;
-use rollbook_ingest::janus::JanusOptions;
+use axum::routing::post;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -57,8 +58,8 @@ pub struct AppState {
     pub limits: Limits,
     /// Counts what happens.
     pub metrics: Metrics,
-    /// What Janus can't say of itself.
-    pub janus: JanusOptions,
+    /// The meeting engines of each app.
+    pub engines: Engines,
 }
 
 /// How much the API takes at once, and how long it may take. Beyond it the answer is a 503 at once: a queue would only
@@ -96,7 +97,7 @@ struct Shared {
     tokens: Arc<dyn TokenLookup>,
     limits: Limits,
     metrics: Metrics,
-    janus: JanusOptions,
+    engines: Engines,
     /// A permit a request.
     requests: Semaphore,
     /// A permit a [`body::BLOCK`] of a body in memory.
@@ -120,15 +121,15 @@ const COMPRESS_ABOVE: u64 = 1024;
 
 /// The whole API. Whoever calls it brings the listener and decides when to stop.
 pub fn router(state: AppState) -> Router {
-    let AppState { ledger, tokens, limits, metrics, janus } = state;
+    let AppState { ledger, tokens, limits, metrics, engines } = state;
     let requests = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
     let blocks = Arc::new(Semaphore::new((limits.buffered_bytes / body::BLOCK).min(Semaphore::MAX_PERMITS)));
-    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, janus, requests, blocks }));
+    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, engines, requests, blocks }));
 
     let documented = OpenApiRouter::with_openapi(openapi::about()).nest("/client/v4", kit()).merge(ingest());
     // The same without the prefix, for clients of the older base addresses; the document says so in words.
     let (limited, api) = documented.split_for_parts();
-    let limited = limited.merge(Router::from(kit()));
+    let limited = limited.merge(Router::from(kit())).route(engines::BELOW, post(engines::take));
     let limited = limited.layer(axum::middleware::from_fn_with_state(http.clone(), guard::limit));
     let (health, api) = OpenApiRouter::with_openapi(api).routes(routes!(health::alive)).routes(routes!(health::ready)).split_for_parts();
     Router::new()

@@ -1,6 +1,6 @@
 //! What addresses name.
 
-use rollbook_ingest::engine::Engine;
+use rollbook_ingest::engine;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -74,11 +74,11 @@ pub(in crate::http) struct EnginePath {
     /// The app.
     #[param(min_length = 1, max_length = 64, pattern = "^[^/\\x00-\\x1F\\x7F-\\x9F]+$")]
     app_id: String,
-    /// The engine.
+    /// The engine: one that rollbook knows, or one that the settings name. Some engines deliver to addresses below this one.
     #[param(schema_with = engines)]
     engine: String,
 }
 
 fn engines() -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Engine::NAMES)).build()
+    ObjectBuilder::new().schema_type(Type::String).examples(engine::names()).build()
 }

@@ -1,11 +1,13 @@
 //! The router over a ledger, asked as clients ask. The store is the parent module's.
 
+mod deliveries;
 mod document;
 mod reads;
 mod refusals;
 mod writes;
 
 use super::store;
+use crate::engines::Engines;
 use crate::http::{AppState, Limits, Metrics, TokenLookup, TokensAway, router};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::{Grant, Permission};
@@ -74,11 +76,13 @@ impl Api {
     }
 
     async fn with(limits: Limits) -> Self {
-        let Subject { store, alive, .. } = store(Timestamp::parse_rfc3339(NOW).unwrap()).await;
+        let now = Timestamp::parse_rfc3339(NOW).unwrap();
+        let Subject { store, alive, .. } = store(now).await;
         let (store, faults) = FaultyStore::new(store);
         let ledger = Ledger::new(Arc::new(store), Options { segments: None, memory: 1 << 20 });
         let metrics = Metrics::default();
-        let state = AppState { ledger, tokens: Arc::new(Tokens), limits, metrics: metrics.clone(), janus: JanusOptions::default() };
+        let engines = Engines::with(&deliveries::engines(), JanusOptions::default(), Arc::new(move || now)).unwrap();
+        let state = AppState { ledger, tokens: Arc::new(Tokens), limits, metrics: metrics.clone(), engines };
         Self { router: router(state), metrics, faults, _alive: alive }
     }
 

@@ -1,20 +1,30 @@
-//! The names that Janus's numbers and texts become. Each is injective: different things never share one.
+//! Names that are put together from an engine's words and numbers. Each is injective: different things never share one.
 
 use crate::fields::{Fault, Fields};
 use crate::json::Json;
-use rollbook_core::time::Timestamp;
+use rollbook_core::id::Name;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use uuid::Uuid;
 
 /// Joins parts by `/`. In a part `/` and `%` are written `%2F` and `%25`, so that no part can pose as two.
-pub(super) fn joined(parts: &[&str]) -> Box<str> {
+pub(crate) fn joined(parts: &[&str]) -> Box<str> {
     let escaped = |part: &&str| part.replace('%', "%25").replace('/', "%2F");
     parts.iter().map(escaped).collect::<Vec<_>>().join("/").into()
 }
 
+/// A name that is the UUID that the text is, else the text itself.
+pub(crate) fn named(text: &str) -> Name {
+    // The 36 characters rule out the other forms that the parser knows.
+    match Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH) {
+        Some(id) => Name::id(id),
+        None => Name::key(text),
+    }
+}
+
 /// An id as text, each digit kept. Whether a server writes numbers or texts is a setting of its own (`string_ids`): the
 /// number 5 and the text "5" are one id.
-pub(super) fn id<'j>(fields: Fields<'j>, member: &str) -> Result<Cow<'j, str>, Fault> {
+pub(crate) fn id<'j>(fields: Fields<'j>, member: &str) -> Result<Cow<'j, str>, Fault> {
     let allowed = "a whole number or a text";
     match fields.get(member) {
         Some(Json::Text(text)) => Ok(Cow::Borrowed(text)),
@@ -24,12 +34,10 @@ pub(super) fn id<'j>(fields: Fields<'j>, member: &str) -> Result<Cow<'j, str>, F
     }
 }
 
-/// A digest of what makes an event one, so that a repeated delivery gives the same id, however its members are ordered.
-pub(super) fn event_id(emitter: &str, time: Timestamp, kind: &str, event: &Json<'_>) -> Box<str> {
-    let mut canonical = String::new();
-    event.push_canonical(&mut canonical);
+/// An event's id where the engine has none: a digest of what makes the event one, so that a repeated delivery gives the same id.
+pub(crate) fn digest(parts: &[&str]) -> Box<str> {
     let mut hash = Sha256::new();
-    for part in [emitter, &time.micros().to_string(), kind, &canonical] {
+    for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }

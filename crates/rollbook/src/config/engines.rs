@@ -1,0 +1,80 @@
+//! The engines of each app, with references to their secrets: a settings file holds none itself.
+
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// One engine of one app, as an `[[engines]]` table says it.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineEntry {
+    /// The account.
+    pub account: String,
+    /// The app.
+    pub app: String,
+    /// The engine's name, as it stands in the address that takes its deliveries.
+    pub engine: String,
+    /// Where its secrets are; several while one takes over from another.
+    #[serde(default)]
+    pub secrets: Vec<SecretPlace>,
+    /// The engine's own options.
+    #[serde(default)]
+    pub options: toml::Table,
+    /// A file that says how to translate an engine that rollbook does not know by name.
+    pub mapping_file: Option<PathBuf>,
+}
+
+/// Where a secret is.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretPlace {
+    /// The id by which deliveries name it, such as an API key; empty where they name none.
+    #[serde(default)]
+    pub id: String,
+    /// The environment variable that holds it.
+    pub secret_env: Option<String>,
+    /// The file that holds it; a line break at its end is no part of it.
+    pub secret_file: Option<PathBuf>,
+}
+
+/// Why a secret can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The reference names no place, or two.
+    #[error("secrets: each needs either secret_env or secret_file")]
+    Place,
+    /// The variable is not there.
+    #[error("secret_env: the variable {0} is not set, or is no text")]
+    Variable(String),
+    /// The file can't be read.
+    #[error("secret_file: can't read {}: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+}
+
+impl SecretPlace {
+    /// The secret itself.
+    ///
+    /// # Errors
+    /// Where it is not in its place.
+    pub fn read(&self) -> Result<String, SecretError> {
+        match (&self.secret_env, &self.secret_file) {
+            (Some(variable), None) => variable_named(variable).ok_or_else(|| SecretError::Variable(variable.clone())),
+            (None, Some(path)) => file(path),
+            _ => Err(SecretError::Place),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "which variable holds a secret is itself a setting")]
+fn variable_named(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn file(path: &Path) -> Result<String, SecretError> {
+    let text = std::fs::read_to_string(path).map_err(|cause| SecretError::File { path: path.into(), cause })?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
