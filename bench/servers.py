@@ -48,7 +48,7 @@ class Rollbook(Server):
 
     def __init__(self, binary, data, log, store="sqlite", memory="1GiB"):
         self.binary, self.data, self.log, self.store, self.memory = binary, pathlib.Path(data), log, store, memory
-        created = [binary, "token", "create", "--account", "bench", "--permission", "realtime_admin", "--data", data]
+        created = [binary, "token", "create", "--account", "bench", "--permission", "realtime_admin", "--data", data, "--store", store]
         self.token = run(created).strip()
         self.start()
 

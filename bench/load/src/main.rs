@@ -6,6 +6,7 @@ mod disk;
 mod fill;
 mod people;
 mod post;
+mod unchecked;
 
 use clap::Parser;
 
@@ -16,6 +17,7 @@ enum Command {
     Fill(fill::FillArgs),
     Post(post::PostArgs),
     Disk(disk::DiskArgs),
+    Unchecked(unchecked::UncheckedArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -23,6 +25,7 @@ fn main() -> anyhow::Result<()> {
         Command::Fill(args) => fill::run(args)?,
         Command::Post(args) => post::run(&args)?,
         Command::Disk(args) => disk::run(&args)?,
+        Command::Unchecked(args) => unchecked::run(args)?,
     };
     report_line(&report);
     Ok(())
