@@ -13,6 +13,7 @@ mod duty;
 mod epoch;
 mod failure;
 mod follow;
+mod followed;
 mod group;
 mod identity;
 mod lanes;

@@ -4,6 +4,7 @@ use super::PostgresOptions;
 use super::address::{self, SILENCE};
 use super::dial::Dialer;
 use super::failure::{Failure, describe};
+use super::followed::Followed;
 use super::identity::Identity;
 use super::lease::Connections;
 use crate::transfer::Mark;
@@ -112,14 +113,19 @@ pub(super) fn pool(url: &str, options: &PostgresOptions, role: Role, identity: &
     };
     let (config, files) = address::read(url, attributes)?;
     let config_of_manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let followed = (role == Role::Primary).then(Followed::default);
     // The manager's copy of the configuration is never used: the dialer has what a connection needs.
-    let manager = Manager::from_connect(tokio_postgres::Config::new(), Dialer::new(config, files)?, config_of_manager);
+    let manager = Manager::from_connect(tokio_postgres::Config::new(), Dialer::new(config, files, followed.clone())?, config_of_manager);
     let identity = identity.clone();
     let settings = Hook::async_fn(move |client: &mut ClientWrapper, _| {
-        let identity = identity.clone();
+        let (identity, followed) = (identity.clone(), followed.clone());
         Box::pin(async move {
             client.batch_execute(SESSION).await.map_err(HookError::Backend)?;
-            identity.verify(client).await
+            identity.verify(client).await?;
+            match followed {
+                Some(followed) => followed.verify(client).await,
+                None => Ok(()),
+            }
         })
     });
     let lifetime = options.lifetime;

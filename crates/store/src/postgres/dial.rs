@@ -2,8 +2,8 @@
 
 use super::address::Files;
 use super::connect::ConnectError;
+use super::followed::{self, Followed};
 use super::passwords;
-use super::replicated::drive;
 use super::tls::{self, Connector};
 use deadpool_postgres::Connect;
 use std::pin::Pin;
@@ -16,14 +16,16 @@ pub(super) struct Dialer {
     files: Files,
     /// What was read last. A file that is away while it is replaced leaves it standing.
     last: Mutex<(Config, Connector)>,
+    /// Where one of several servers is to be chosen.
+    followed: Option<Followed>,
 }
 
 impl Dialer {
     /// # Errors
     /// Where a file can't be read.
-    pub(super) fn new(config: Config, files: Files) -> Result<Self, ConnectError> {
+    pub(super) fn new(config: Config, files: Files, followed: Option<Followed>) -> Result<Self, ConnectError> {
         let tls = tls::connector(&files, config.get_ssl_mode())?;
-        let dialer = Self { files, last: Mutex::new((config.clone(), tls)) };
+        let dialer = Self { files, last: Mutex::new((config.clone(), tls)), followed };
         dialer.last.lock().unwrap_or_else(PoisonError::into_inner).0 = dialer.read_password(config)?;
         Ok(dialer)
     }
@@ -60,8 +62,12 @@ impl Connect for Dialer {
     fn connect(&self, _: &Config) -> Connecting<'_> {
         Box::pin(async {
             let (config, tls) = self.refresh();
-            let (client, connection) = config.connect(tls).await?;
-            Ok((client, tokio::spawn(drive(connection))))
+            match &self.followed {
+                Some(followed) if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1 => {
+                    followed::connect(followed, &config, tls).await
+                }
+                _ => followed::open(&config, tls).await,
+            }
         })
     }
 }

@@ -10,6 +10,7 @@ mod epochs;
 mod killing;
 mod nodes;
 mod replicas;
+mod returning;
 mod rotating;
 
 use cluster::cluster;

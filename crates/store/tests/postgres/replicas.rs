@@ -184,7 +184,7 @@ async fn the_role_must_see_how_far_the_replica_is() {
     until_the_replica_answers(&store, 1).await;
 }
 
-async fn caught_up(replica: &Cluster, primary: &Cluster) {
+pub(super) async fn caught_up(replica: &Cluster, primary: &Cluster) {
     let sent: String = primary.client().await.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.unwrap().get(0);
     let client = replica.client().await;
     while !client.query_one("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", &[&sent]).await.unwrap().get::<_, bool>(0) {
