@@ -179,7 +179,7 @@ pub struct SessionPage {
 }
 
 /// Why the store could not do what was asked. The text is for the operator's log, never for a client.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk is full or failed, the database is gone, the process is stopping. Nothing is known to have changed.
     #[error("store unavailable: {0}")]

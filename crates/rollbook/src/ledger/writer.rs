@@ -85,15 +85,15 @@ impl Inner {
     /// Commits deliveries, and answers each. A delivery with an event in conflict is refused whole; the others are not held up by it.
     async fn commit(self: &Arc<Self>, app: &App, deliveries: Vec<Delivery>) {
         for _ in 0..ATTEMPTS {
-            let attempt = self.attempt(app, &deliveries).await;
-            if matches!(attempt, Err(AppendError::Conflict)) {
-                continue;
-            }
-            let results = attempt.map_err(|error| error.to_string());
+            let results = match self.attempt(app, &deliveries).await {
+                Err(AppendError::Conflict) => continue,
+                Err(AppendError::Store(error)) => Err(error),
+                Ok(results) => Ok(results),
+            };
             for (ix, delivery) in deliveries.into_iter().enumerate() {
                 let result = match &results {
                     Ok(results) => results[ix].clone().map_err(IngestError::Conflict),
-                    Err(error) => Err(StoreError::Unavailable(error.clone()).into()),
+                    Err(error) => Err(error.clone().into()),
                 };
                 // Whoever no longer waits for the answer delivers again, and learns then.
                 let _ = delivery.answer.send(result);
