@@ -78,6 +78,8 @@ pub struct PostgresOptions {
     pub patience: Duration,
     /// For how long a connection is used: credentials that were replaced, and a role's old rights, are out of use after it.
     pub lifetime: Duration,
+    /// Whether a ledger must be there already: one is not made then, as where there is nothing to read the address may have a slip in it.
+    pub existing: bool,
     /// Keeps back what the database answers to the shared check, after it has looked. For tests: on a fast loopback a reader that joined
     /// a check under way would hardly ever be told what is no longer so.
     #[doc(hidden)]
@@ -97,6 +99,7 @@ impl Default for PostgresOptions {
             connections: 16,
             patience: Duration::from_secs(10),
             lifetime: Duration::from_secs(30 * 60),
+            existing: false,
             check_delay: Duration::ZERO,
             check_batches: check::FEW,
             unchecked: false,
@@ -119,7 +122,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the ledger at `url` (`postgres://…`), and makes its tables or brings them up to date. Its tasks run on the runtime of the call.
+    /// Opens the ledger at `url` (`postgres://…`), and makes its tables (see [`PostgresOptions::existing`]) or brings them up to date. Its tasks run on the runtime of the call.
     ///
     /// `sslmode` may be `disable`, `prefer`, `require`, `verify-ca` or `verify-full`. Wherever TLS is used the server's certificate and name
     /// are verified, against the system's authorities or the file that `sslrootcert` names; so `require` is as strict as `verify-full`, and
@@ -153,7 +156,7 @@ impl PostgresStore {
         let pool = connect::pool(url, &options, Role::Primary, &identity)?;
         let replica = replica.map(|url| connect::pool(url, &options, Role::Replica, &identity)).transpose()?;
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
-        schema::migrate(&mut client).await?;
+        schema::migrate(&mut client, options.existing).await?;
         identity.learn(&client).await?;
         if replica.is_some() {
             // Each check will ask for it: a server that does not tell is better known of at the start.
