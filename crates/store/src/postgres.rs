@@ -200,6 +200,12 @@ impl PostgresStore {
         self.run(app, work).await
     }
 
+    /// The time that the last check told, where a reader who knows so much does without another.
+    fn unchecked(&self, known: &[(Stream, Seq)]) -> Option<Timestamp> {
+        let last = self.unchecked.as_ref().filter(|_| known.iter().all(|(_, seq)| *seq > 0))?;
+        Some(Timestamp::from_micros(last.load(Ordering::Relaxed)))
+    }
+
     /// Which ledger this is: the same at every node, and of no other ledger.
     #[must_use]
     pub fn id(&self) -> Uuid {
@@ -247,12 +253,10 @@ impl Store for PostgresStore {
     }
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
-        if let Some(last) = &self.unchecked
-            && known.iter().all(|(_, seq)| *seq > 0)
-        {
-            return Ok(Since { now: Timestamp::from_micros(last.load(Ordering::Relaxed)), batches: Vec::new() });
+        if let Some(now) = self.unchecked(known) {
+            return Ok(Since { now, batches: Vec::new() });
         }
-        if let Some(since) = self.check.ask(app, known).await?.since {
+        if let Some(since) = self.check.ask(app, known, &[]).await?.since {
             self.unchecked.as_ref().inspect(|last| last.store(since.now.micros(), Ordering::Relaxed));
             return Ok(since);
         }
@@ -262,6 +266,14 @@ impl Store for PostgresStore {
             return Ok(since);
         }
         catchup::from_primary(&self.connections, app, known).await
+    }
+
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError> {
+        if let Some(now) = self.unchecked(known) {
+            return Ok(Some(now));
+        }
+        let answer = self.check.ask(app, known, children).await?;
+        Ok(answer.since.filter(|since| answer.same_children && since.batches.is_empty()).map(|since| since.now))
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
