@@ -90,6 +90,18 @@ impl Opened {
 /// # Errors
 /// Where the folder or the database can't be used.
 pub async fn open(settings: &Settings) -> Result<Opened, ServeError> {
+    open_with(settings, PostgresOptions::default()).await
+}
+
+/// The same for who only reads: a database that has no ledger is left without.
+///
+/// # Errors
+/// As [`open`], and where the database has no ledger.
+pub async fn open_existing(settings: &Settings) -> Result<Opened, ServeError> {
+    open_with(settings, PostgresOptions { existing: true, ..PostgresOptions::default() }).await
+}
+
+async fn open_with(settings: &Settings, options: PostgresOptions) -> Result<Opened, ServeError> {
     let segments = settings.data.join("segments");
     Ok(match &settings.store {
         StorePlace::Folder => Opened {
@@ -100,7 +112,7 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServeError> {
         },
         StorePlace::Postgres(url) => {
             let replica = settings.read_store.url();
-            let store = PostgresStore::connect_with_replica(url, replica, PostgresOptions::default()).await?;
+            let store = PostgresStore::connect_with_replica(url, replica, options).await?;
             let replica_reads = replica.is_some().then(|| store.replica_reads());
             let tokens = Arc::new(TokenTable::new(store.tokens()));
             // The folder may have been another ledger's before.
@@ -118,6 +130,17 @@ pub async fn open_tokens(settings: &Settings) -> Result<Arc<dyn TokenStore>, Ser
     match &settings.store {
         StorePlace::Folder => Ok(Arc::new(TokenFile::new(&settings.data))),
         StorePlace::Postgres(_) => Ok(open(settings).await?.tokens),
+    }
+}
+
+/// The same for who makes none.
+///
+/// # Errors
+/// As [`open_tokens`], and where the database has no ledger.
+pub async fn open_existing_tokens(settings: &Settings) -> Result<Arc<dyn TokenStore>, ServeError> {
+    match &settings.store {
+        StorePlace::Folder => open_tokens(settings).await,
+        StorePlace::Postgres(_) => Ok(open_existing(settings).await?.tokens),
     }
 }
 

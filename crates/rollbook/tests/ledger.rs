@@ -15,7 +15,9 @@ use proptest::prelude::*;
 use reference::generate::{History, Scope, history};
 use reference::{Ask, RowAnswer, SessionAnswer, Sort, World};
 use rollbook::ledger::{Ledger, Options, Receipt, SessionsQuery, View};
-use rollbook_core::event::Event;
+use rollbook_core::event::{Body, Event, Place};
+use rollbook_core::fold::ids_of;
+use rollbook_core::id::{Name, Parent, StreamKind};
 use rollbook_core::roster::{Order, Query};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Clock, MemoryStore, SqliteStore, Store};
@@ -37,23 +39,23 @@ struct Subject {
 }
 
 #[derive(Clone, Copy)]
-enum Place {
+enum Kept {
     Memory,
     Folder,
     Database,
 }
 
 impl Subject {
-    async fn new(history: History, place: Place) -> Self {
+    async fn new(history: History, kept: Kept) -> Self {
         let clock = Arc::new(AtomicI64::new(history.now.micros()));
         let of_store = Arc::clone(&clock);
         let read: Clock = Arc::new(move || Timestamp::from_micros(of_store.load(Ordering::SeqCst)));
         let folder = tempfile::tempdir().unwrap();
         let mut database = None;
-        let store: Arc<dyn Store> = match place {
-            Place::Memory => Arc::new(MemoryStore::new(read)),
-            Place::Folder => Arc::new(SqliteStore::open(folder.path(), read).unwrap()),
-            Place::Database => {
+        let store: Arc<dyn Store> = match kept {
+            Kept::Memory => Arc::new(MemoryStore::new(read)),
+            Kept::Folder => Arc::new(SqliteStore::open(folder.path(), read).unwrap()),
+            Kept::Database => {
                 let (store, clock) = cluster().clocked_store(history.now).await;
                 database = Some(clock);
                 Arc::new(store)
@@ -142,6 +144,30 @@ impl Subject {
     }
 }
 
+/// Lets events that name a parent name it by the id of an event of a meeting, as an id that an unnamed session was served under. Which, the
+/// event's own id decides, so that duplicates stay what they are.
+fn naming_events(mut history: History) -> History {
+    let app = &history.app;
+    let of_meetings = history.events.iter().filter(|event| app.stream_of(event).kind == StreamKind::Meeting);
+    let ids: Vec<Uuid> = of_meetings.flat_map(|event| ids_of(app, app.stream_of(event), event)).map(|(id, _)| id).collect();
+    for event in history.events.iter_mut().filter(|_| !ids.is_empty()) {
+        let which = event.id.bytes().chain(event.source.bytes()).fold(7_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
+        let parent = place_of(&mut event.body).and_then(|place| Arc::make_mut(place).parent.as_mut());
+        if let Some(parent) = parent.filter(|_| which % 4 > 0) {
+            *parent = Parent::Session(Name { id: Some(ids[which / 4 % ids.len()]), key: None });
+        }
+    }
+    history
+}
+
+fn place_of(body: &mut Body) -> Option<&mut Arc<Place>> {
+    match body {
+        Body::PeerCreated(place, _) | Body::PeerJoined(place, _) | Body::PeerLeft(place, ..) => Some(place),
+        Body::SessionStarted(place) | Body::SessionEnded(place, _) | Body::SessionRoster(place, _) => Some(place),
+        Body::SourceStarted | Body::SourceStopped => None,
+    }
+}
+
 type Cuts = Vec<(prop::sample::Index, u8)>;
 
 fn cuts() -> impl Strategy<Value = Cuts> {
@@ -149,10 +175,10 @@ fn cuts() -> impl Strategy<Value = Cuts> {
 }
 
 /// Delivers a history in batches; between them the ledger is asked everything, restarted, and time goes on.
-fn tell(history: History, cuts: &Cuts, as_of: Option<i64>, place: Place) {
+fn tell(history: History, cuts: &Cuts, as_of: Option<i64>, kept: Kept) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut subject = Subject::new(history, place).await;
+        let mut subject = Subject::new(history, kept).await;
         let events = subject.history.events.clone();
         let mut cuts: Vec<(usize, u8)> = cuts.iter().map(|(cut, what)| (cut.index(events.len() + 1), *what)).collect();
         cuts.push((events.len(), 0));
@@ -180,7 +206,12 @@ proptest! {
 
     #[test]
     fn in_memory(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
-        tell(history, &cuts, as_of, Place::Memory);
+        tell(history, &cuts, as_of, Kept::Memory);
+    }
+
+    #[test]
+    fn with_parents_named_by_their_events(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
+        tell(naming_events(history), &cuts, as_of, Kept::Memory);
     }
 }
 
@@ -189,7 +220,7 @@ proptest! {
 
     #[test]
     fn on_disk(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
-        tell(history, &cuts, as_of, Place::Folder);
+        tell(history, &cuts, as_of, Kept::Folder);
     }
 }
 
@@ -198,6 +229,6 @@ proptest! {
 
     #[test]
     fn in_a_database(history in history(Scope::All, 26), cuts in cuts(), as_of in prop::option::of(-2i64..30)) {
-        tell(history, &cuts, as_of, Place::Database);
+        tell(history, &cuts, as_of, Kept::Database);
     }
 }

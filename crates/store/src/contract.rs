@@ -179,7 +179,7 @@ pub struct SessionPage {
 }
 
 /// Why the store could not do what was asked. The text is for the operator's log, never for a client.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk is full or failed, the database is gone, the process is stopping. Nothing is known to have changed.
     #[error("store unavailable: {0}")]
@@ -222,6 +222,13 @@ pub trait Store: Send + Sync + 'static {
     /// The streams come in the order asked for. A stream without batches yields none, nor does one that the reader knows past its end.
     /// Of a commit over several of the streams, the batches that are new to the reader come all or not at all.
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError>;
+
+    /// The store's time, if nothing came to what an answer was made from; else none. Nothing came to it if [`Store::since`] would read no
+    /// batch of the streams of `known`, and each id of `children` leads to as many streams by [`LinkKind::Child`] as is given there:
+    /// look-ups only grow, so one of the same length is the same.
+    /// What was acknowledged before the call counts, and so does what was acknowledged before the time that it returns.
+    /// One look at the store, however many streams and look-ups it is about.
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError>;
 
     /// The streams that an id leads to, ascending.
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError>;

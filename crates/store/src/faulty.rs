@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use plan::Fault;
 use rollbook_core::id::{App, Stream};
+use rollbook_core::time::Timestamp;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,10 @@ impl Store for FaultyStore {
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
         self.call(Method::Since, self.inner.since(app, known)).await
+    }
+
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError> {
+        self.call(Method::Unchanged, self.inner.unchanged(app, known, children)).await
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {

@@ -53,6 +53,15 @@ impl Store for MemoryStore {
         Ok(Since { now, batches })
     }
 
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError> {
+        let now = (self.clock)();
+        let same = self.with(app, |ledger| {
+            let length = |parent: &Uuid| ledger.linked(LinkKind::Child, *parent).len() as u64;
+            known.iter().all(|(stream, seq)| ledger.head(*stream) <= *seq) && children.iter().all(|(parent, many)| length(parent) == *many)
+        });
+        Ok(same.then_some(now))
+    }
+
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
         Ok(self.with(app, |ledger| ledger.linked(kind, from)))
     }

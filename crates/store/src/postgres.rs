@@ -79,6 +79,8 @@ pub struct PostgresOptions {
     pub patience: Duration,
     /// For how long a connection is used: credentials that were replaced, and a role's old rights, are out of use after it.
     pub lifetime: Duration,
+    /// Whether a ledger must be there already: one is not made then, as where there is nothing to read the address may have a slip in it.
+    pub existing: bool,
     /// Keeps back what the database answers to the shared check, after it has looked. For tests: on a fast loopback a reader that joined
     /// a check under way would hardly ever be told what is no longer so.
     #[doc(hidden)]
@@ -98,6 +100,7 @@ impl Default for PostgresOptions {
             connections: 16,
             patience: Duration::from_secs(10),
             lifetime: Duration::from_secs(30 * 60),
+            existing: false,
             check_delay: Duration::ZERO,
             check_batches: check::FEW,
             unchecked: false,
@@ -120,7 +123,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the ledger at `url` (`postgres://…`), and makes its tables or brings them up to date. Its tasks run on the runtime of the call.
+    /// Opens the ledger at `url` (`postgres://…`), and makes its tables (see [`PostgresOptions::existing`]) or brings them up to date. Its tasks run on the runtime of the call.
     ///
     /// `sslmode` may be `disable`, `prefer`, `require`, `verify-ca` or `verify-full`. Wherever TLS is used the server's certificate and name
     /// are verified, against the system's authorities or the file that `sslrootcert` names; so `require` is as strict as `verify-full`, and
@@ -154,7 +157,7 @@ impl PostgresStore {
         let pool = connect::pool(url, &options, Role::Primary, &identity)?;
         let replica = replica.map(|url| connect::pool(url, &options, Role::Replica, &identity)).transpose()?;
         let mut client = pool.get().await.map_err(|error| ConnectError::refused(failure::Failure::from(error).to_string()))?;
-        schema::migrate(&mut client).await?;
+        schema::migrate(&mut client, options.existing).await?;
         identity.learn(&client).await?;
         if replica.is_some() {
             // Each check will ask for it: a server that does not tell is better known of at the start.
@@ -196,6 +199,12 @@ impl PostgresStore {
             }
         }
         self.run(app, work).await
+    }
+
+    /// The time that the last check told, where a reader who knows so much does without another.
+    fn unchecked(&self, known: &[(Stream, Seq)]) -> Option<Timestamp> {
+        let last = self.unchecked.as_ref().filter(|_| known.iter().all(|(_, seq)| *seq > 0))?;
+        Some(Timestamp::from_micros(last.load(Ordering::Relaxed)))
     }
 
     /// Which ledger this is: the same at every node, and of no other ledger.
@@ -245,12 +254,10 @@ impl Store for PostgresStore {
     }
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
-        if let Some(last) = &self.unchecked
-            && known.iter().all(|(_, seq)| *seq > 0)
-        {
-            return Ok(Since { now: Timestamp::from_micros(last.load(Ordering::Relaxed)), batches: Vec::new() });
+        if let Some(now) = self.unchecked(known) {
+            return Ok(Since { now, batches: Vec::new() });
         }
-        if let Some(since) = self.check.ask(app, known).await?.since {
+        if let Some(since) = self.check.ask(app, known, &[]).await?.since {
             self.unchecked.as_ref().inspect(|last| last.store(since.now.micros(), Ordering::Relaxed));
             return Ok(since);
         }
@@ -260,6 +267,14 @@ impl Store for PostgresStore {
             return Ok(since);
         }
         catchup::from_primary(&self.connections, app, known).await
+    }
+
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError> {
+        if let Some(now) = self.unchecked(known) {
+            return Ok(Some(now));
+        }
+        let answer = self.check.ask(app, known, children).await?;
+        Ok(answer.since.filter(|since| answer.same_children && since.batches.is_empty()).map(|since| since.now))
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {

@@ -35,6 +35,7 @@ use known::{AppNo, Known};
 use open::Folder;
 use readers::Readers;
 use rollbook_core::id::{App, Stream};
+use rollbook_core::time::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error};
 use std::collections::HashMap;
@@ -131,8 +132,22 @@ impl Store for SqliteStore {
         let Err(era) = self.known.nothing_after(app, known) else { return Ok(nothing) };
         let known: Vec<_> = known.to_vec();
         let missing = self.readers.run(move |conn| read::after(conn, app, &known)).await?;
-        self.known.learn(era, app, missing.heads);
+        self.known.learn(era, app, missing.heads, []);
         Ok(Since { now, batches: missing.batches })
+    }
+
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError> {
+        let now = (self.clock)();
+        let Some(app) = self.known.app(app) else { return Ok(children.iter().all(|(_, many)| *many == 0).then_some(now)) };
+        let era = match self.known.unchanged(app, known, children) {
+            Ok(same) => return Ok(same.then_some(now)),
+            Err(era) => era,
+        };
+        let (streams, parents) = (known.to_vec(), children.to_vec());
+        let ends = self.readers.run(move |conn| Ok(read::Ends::of(conn, app, &streams, &parents)?)).await?;
+        let same = ends.are(known, children);
+        self.known.learn(era, app, ends.heads, ends.children);
+        Ok(same.then_some(now))
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {

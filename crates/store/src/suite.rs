@@ -58,7 +58,7 @@ macro_rules! contract_suite {
                 a_commit_reaches_all_its_streams, a_stream_twice_in_a_commit_conflicts, a_commit_without_entries_does_nothing,
                 kinds_with_one_id_are_different_streams, apps_share_nothing, batches_are_opaque, big_batches_come_back;
             looking: since_reads_what_is_after, since_asks_many_streams, since_has_nothing_past_the_end, times_come_from_the_clock,
-                links_stand_once_and_ascend, links_are_scoped, streams_ascend_and_page;
+                what_came_to_a_stream_is_a_change, what_came_to_a_parent_is_a_change, links_stand_once_and_ascend, links_are_scoped, streams_ascend_and_page;
             settling: what_changed_is_unsettled, settling_needs_the_whole_vector, a_refused_settling_changes_nothing,
                 settling_replaces_all_records, a_changed_session_leaves_the_list, a_stream_without_sessions_settles;
             sources: a_source_marks_what_it_may_change, one_late_session_is_enough, links_of_the_commit_count, only_source_links_count,
@@ -68,7 +68,7 @@ macro_rules! contract_suite {
             searching: a_title_is_found_by_any_part, no_character_is_a_wildcard, ids_are_found_by_their_beginning;
             keeping: a_delivery_is_kept_once, the_oldest_comes_first, deliveries_are_scoped, what_was_kept_long_ago_expires, many_expire_at_once,
                 a_duty_is_given_back_by_its_holder, being_ready_changes_nothing;
-            racing: one_appender_wins_each_place, a_commit_is_seen_whole, what_was_acknowledged_is_seen,
+            racing: one_appender_wins_each_place, a_commit_is_seen_whole, what_was_acknowledged_is_seen, a_new_child_is_seen,
                 a_dropped_append_happens_whole_or_not, settling_never_hides_an_append;
         }
     };

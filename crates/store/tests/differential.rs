@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rollbook_core::id::{App, Stream};
+use rollbook_core::time::Timestamp;
 use rollbook_store::suite::fixtures::{HandClock, at, id, meeting, session, source};
 use rollbook_store::{
     Batch, Commit, Entry, Kept, Link, LinkKind, MemoryStore, PostgresStore, SessionFilter, SessionOrder, SessionRecord, SessionSort, Since,
@@ -24,6 +25,8 @@ use tokio::runtime::Runtime;
 enum Op {
     Append(Vec<(Stream, u64, i64, Vec<Link>)>),
     Since(Vec<(Stream, u64)>),
+    /// Parents with how many streams they lead to; both as far off as given.
+    Unchanged(Vec<(Stream, u64)>, Vec<(u128, u64)>),
     Linked(LinkKind, u128),
     Streams(Option<Stream>, usize),
     Settle(Stream, Vec<(Stream, u64)>, Vec<SessionRecord>),
@@ -99,6 +102,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => vec(entry, 0..4).prop_map(Op::Append),
         3 => vec((stream(), 0..4_u64), 0..4).prop_map(Op::Since),
+        3 => (vec((stream(), off()), 0..3), vec((0..3_u128, off()), 0..3)).prop_map(|(known, parents)| Op::Unchanged(known, parents)),
         1 => (select(vec![LinkKind::Source, LinkKind::Child, LinkKind::Peer]), 0..3_u128).prop_map(|(kind, from)| Op::Linked(kind, from)),
         1 => (option::of(stream()), 0..6_usize).prop_map(|(after, limit)| Op::Streams(after, limit)),
         5 => (records, vec((stream(), off()), 0..3)).prop_map(|((stream, records), vector)| Op::Settle(stream, vector, records)),
@@ -133,6 +137,10 @@ impl Answer {
         Self { timed, timeless: format!("{answer:?}") }
     }
 
+    fn unchanged(answer: Result<Option<Timestamp>, StoreError>) -> Self {
+        Self { timed: format!("{answer:?}"), timeless: format!("{:?}", answer.map(|now| now.is_some())) }
+    }
+
     fn kept(answer: Result<Vec<Kept>, StoreError>) -> Self {
         let timed = format!("{answer:?}");
         let answer = answer.map(|kept| kept.into_iter().map(|kept| Kept { received_at: at(0), ..kept }).collect::<Vec<_>>());
@@ -152,6 +160,17 @@ async fn answer(store: &dyn Store, app: &App, op: &Op) -> Answer {
             Answer::of(store.append(app, commit).await)
         }
         Op::Since(known) => Answer::since(store.since(app, known).await),
+        Op::Unchanged(streams, parents) => {
+            let (mut known, mut children) = (Vec::new(), Vec::new());
+            for (stream, off) in streams {
+                known.push((*stream, head(store, app, *stream).await.saturating_sub(*off)));
+            }
+            for (parent, off) in parents {
+                let many = store.linked(app, LinkKind::Child, id(*parent)).await.unwrap().len() as u64;
+                children.push((id(*parent), many + off));
+            }
+            Answer::unchanged(store.unchanged(app, &known, &children).await)
+        }
         Op::Linked(kind, from) => Answer::of(store.linked(app, *kind, id(*from)).await),
         Op::Streams(after, limit) => Answer::of(store.streams(app, *after, *limit).await),
         Op::Settle(stream, others, records) => {

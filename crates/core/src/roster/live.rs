@@ -44,6 +44,11 @@ impl LiveRosters {
     /// The session's roster is made on the first call. A search looks at every row, and else a page costs the same wherever it lies.
     pub fn page(&mut self, part: Part<'_>, query: &Query, now: Timestamp) -> Option<(u32, u32, Vec<PeerIx>)> {
         let (session, order) = (part.id()?, query.order);
+        // Whoever is in will have been in for too long one day: where nothing can change without an event, nobody is, and nothing is sorted.
+        if part.reading.is_final() {
+            self.by_session.remove(&session);
+            return None;
+        }
         let roster = self.by_session.entry(session).or_insert_with(|| LiveRoster::new(part));
         if roster.present.len() == 0 {
             self.by_session.remove(&session);

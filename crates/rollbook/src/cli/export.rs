@@ -43,7 +43,7 @@ pub(super) fn run(args: ExportArgs) -> anyhow::Result<()> {
     let runtime = serve::runtime()?;
     let store = match settings.store {
         StorePlace::Folder => beside(&settings.data)?,
-        StorePlace::Postgres(_) => runtime.block_on(serve::open(&settings))?.store,
+        StorePlace::Postgres(_) => runtime.block_on(serve::open_existing(&settings))?.store,
     };
     let written = match &args.output {
         None => runtime.block_on(export::export(store.as_ref(), &app, &mut BufWriter::new(io::stdout().lock())))?,

@@ -91,9 +91,9 @@ pub(super) fn run(command: TokenCommand) -> anyhow::Result<()> {
                 let issued = tokens::create(&*tokens, Grant { account, app, permission }, clock::now()).await?;
                 output::line(&issued.token)?;
             }
-            TokenCommand::List(place) => list(&serve::open_tokens(&place.settings()?).await?.list().await?)?,
+            TokenCommand::List(place) => list(&serve::open_existing_tokens(&place.settings()?).await?.list().await?)?,
             TokenCommand::Revoke(RevokeArgs { id, place }) => {
-                let tokens = serve::open_tokens(&place.settings()?).await?;
+                let tokens = serve::open_existing_tokens(&place.settings()?).await?;
                 tokens::revoke(&*tokens, &id).await?;
                 output::note(&format!("revoked {id}"));
             }

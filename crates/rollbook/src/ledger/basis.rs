@@ -5,7 +5,7 @@ use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::roster::Snapshot;
 use rollbook_core::time::Timestamp;
-use rollbook_store::{LinkKind, StoreError, Vector};
+use rollbook_store::{StoreError, Vector};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -70,12 +70,7 @@ impl Inner {
 
     /// The store's time, if nothing of what a roster was made from has changed.
     pub(super) async fn unchanged(&self, app: &App, basis: &Basis) -> Result<Option<Timestamp>, StoreError> {
-        for (parent, found) in &basis.children {
-            if self.store.linked(app, LinkKind::Child, *parent).await? != *found {
-                return Ok(None);
-            }
-        }
-        let since = self.store.since(app, &basis.vector).await?;
-        Ok(since.batches.is_empty().then_some(since.now))
+        let children: Vec<(Uuid, u64)> = basis.children.iter().map(|(parent, found)| (*parent, found.len() as u64)).collect();
+        self.store.unchanged(app, &basis.vector, &children).await
     }
 }

@@ -72,7 +72,13 @@ pub(super) fn summary(fold: &Fold, session: Uuid, now: Timestamp) -> Option<Summ
 
 impl Inner {
     /// The session asked for and all its breakouts, as what a consolidated roster is made from.
-    pub(super) async fn family(&self, app: &App, found: &Found, asked: Uuid, as_of: Option<Timestamp>) -> Result<Family, StoreError> {
+    pub(super) async fn family(
+        self: &Arc<Self>,
+        app: &App,
+        found: &Found,
+        asked: Uuid,
+        as_of: Option<Timestamp>,
+    ) -> Result<Family, StoreError> {
         let now = found.now;
         let root = found.fold.lock().at(now, as_of, |facts, reading| match reading.resolve(facts, asked) {
             Some(Resolved::Sitting(sitting)) => Some(reading.sittings()[sitting].id),
@@ -90,7 +96,7 @@ impl Inner {
 
     /// Adds to a family every breakout of its members that is not there yet, noting what was read.
     async fn grow(
-        &self,
+        self: &Arc<Self>,
         app: &App,
         members: &mut Vec<Member>,
         now: Timestamp,

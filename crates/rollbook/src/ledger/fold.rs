@@ -1,6 +1,7 @@
 //! The fold of one stream, kept up to date with the store.
 
 use super::Inner;
+use super::flight::Flight;
 use rollbook_core::codec;
 use rollbook_core::event::Event;
 use rollbook_core::fold::{Facts, Reading, Resolved};
@@ -9,7 +10,7 @@ use rollbook_core::roster::{Extract, LiveRosters, Part, Query, Summary, summarie
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -20,6 +21,9 @@ pub(super) struct Fold {
     weight: Arc<AtomicU64>,
     /// The store's, of all batches that were taken.
     epoch: u64,
+    /// Whether it has ever known all that there was. Until then it may miss a whole journal, which is read once for all who ask.
+    whole: AtomicBool,
+    filling: Flight<Option<Timestamp>>,
 }
 
 /// See [`Fold`].
@@ -45,7 +49,7 @@ impl Fold {
         let weight = Arc::new(AtomicU64::new(0));
         let state =
             State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, weight: Arc::clone(&weight) };
-        Self { state: Mutex::new(state), weight, epoch }
+        Self { state: Mutex::new(state), weight, epoch, whole: AtomicBool::new(false), filling: Flight::default() }
     }
 
     /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
@@ -72,6 +76,11 @@ impl State {
     /// The last batch of the stream itself.
     pub(super) fn seq(&self) -> Seq {
         self.known.get(&self.facts.stream()).copied().unwrap_or(0)
+    }
+
+    /// Whether it needs nothing of a batch.
+    fn knows(&self, stream: Stream, seq: Seq) -> bool {
+        self.known.get(&stream).is_none_or(|known| seq <= *known)
     }
 
     /// Takes the events of a batch if it is the next; an older one is known. Returns whether the fold now knows it.
@@ -168,10 +177,16 @@ pub(super) struct LivePage {
 
 impl Inner {
     /// The fold of a stream with everything that was acknowledged before the call, and the store's time.
-    pub(super) async fn current(&self, app: &App, stream: Stream) -> Result<(Arc<Fold>, Timestamp), StoreError> {
+    pub(super) async fn current(self: &Arc<Self>, app: &App, stream: Stream) -> Result<(Arc<Fold>, Timestamp), StoreError> {
         loop {
             let fold = self.cache.fold(app, stream, self.store.epoch());
-            if let Some(now) = self.catch_up(app, &fold).await? {
+            let now = if fold.whole.load(Ordering::Acquire) {
+                self.catch_up(app, &fold).await?
+            } else {
+                let (this, app, of) = (Arc::clone(self), app.clone(), Arc::clone(&fold));
+                fold.filling.join(async move { this.catch_up(&app, &of).await }).await?
+            };
+            if let Some(now) = now {
                 return Ok((fold, now));
             }
         }
@@ -195,6 +210,7 @@ impl Inner {
             // A source that reported for the first time brings its own starts and stops.
             let complete = whole && fold.lock().known.len() == known.len();
             if complete {
+                fold.whole.store(true, Ordering::Release);
                 return Ok(Some(since.now));
             }
         }
@@ -206,6 +222,10 @@ impl Inner {
 fn take_all(fold: &Fold, batches: &[Batch]) -> Result<bool, StoreError> {
     let mut whole = true;
     for Batch { stream, seq, batch, .. } in batches {
+        // Those who waited for one check were told the same.
+        if fold.lock().knows(*stream, *seq) {
+            continue;
+        }
         let events = codec::decode(batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
         whole &= fold.lock().take(*stream, *seq, &events);
     }

@@ -1,6 +1,7 @@
 //! Making a roster from folds.
 
 use super::basis::{Basis, Held};
+use super::flight::Flight;
 use super::fold::Fold;
 use super::roster::Found;
 use super::{Inner, RosterAnswer, View};
@@ -10,8 +11,51 @@ use rollbook_core::id::App;
 use rollbook_core::roster::{Part, Row, Snapshot, consolidate, encode};
 use rollbook_core::time::Timestamp;
 use rollbook_store::StoreError;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+/// From so many bytes of folds on, what is made from them is one of a few that are made at once: it takes a core, and as much memory again.
+const LARGE: u64 = 1 << 20;
+
+/// The rosters that are being made.
+pub(super) struct Makers {
+    flights: Mutex<HashMap<Wanted, Weak<Flight<Option<RosterAnswer>>>>>,
+    /// Of the large ones.
+    turns: Semaphore,
+    made: AtomicU64,
+}
+
+/// Which roster is wanted, of which app, session, time, and whether with all details.
+type Wanted = (Uuid, Uuid, View, Option<Timestamp>, bool);
+
+impl Default for Makers {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { flights: Mutex::default(), turns: Semaphore::new(cores.max(2)), made: AtomicU64::new(0) }
+    }
+}
+
+impl Makers {
+    /// The one making of a roster that is going on, or is about to. It is forgotten, with what was made, when nobody waits for it.
+    fn flight(&self, wanted: Wanted) -> Arc<Flight<Option<RosterAnswer>>> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(&wanted).and_then(Weak::upgrade) {
+            return flight;
+        }
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        let flight = Arc::default();
+        flights.insert(wanted, Arc::downgrade(&flight));
+        flight
+    }
+
+    /// How many were made.
+    pub(super) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+}
 
 /// The sessions that a roster is made from: the one asked for first, then its breakouts.
 pub(super) struct Family {
@@ -48,9 +92,30 @@ enum Made {
 }
 
 impl Inner {
-    /// A roster made anew, and held. Of sessions that go on the rows have all their details only if these are asked for: nine tenths of
-    /// the work are the events.
+    /// A roster made anew, and held; none where the app knows no such session. It is made once for all who ask meanwhile.
     pub(super) async fn made(
+        self: &Arc<Self>,
+        app: &App,
+        session: Uuid,
+        view: View,
+        as_of: Option<Timestamp>,
+        details: bool,
+    ) -> Result<Option<RosterAnswer>, StoreError> {
+        let flight = self.makers.flight((app.namespace(), session, view, as_of, details));
+        let (this, app) = (Arc::clone(self), app.clone());
+        let work = async move {
+            // Whoever waited while it was made finds it here, if it still stands.
+            if let Some(standing) = this.standing(&app, session, view, as_of, details).await? {
+                return Ok(Some(standing));
+            }
+            let Some(found) = this.find(&app, session).await? else { return Ok(None) };
+            this.make(&app, session, view, found, as_of, details).await.map(Some)
+        };
+        flight.join(work).await
+    }
+
+    /// Of sessions that go on the rows have all their details only if these are asked for: nine tenths of the work are the events.
+    async fn make(
         self: &Arc<Self>,
         app: &App,
         session: Uuid,
@@ -64,6 +129,10 @@ impl Inner {
             View::Raw => alone(&found.fold),
             View::Consolidated => self.family(app, &found, session, as_of).await?,
         };
+        let is_large = members.iter().map(|(fold, _)| fold.weight()).sum::<u64>() >= LARGE;
+        // It is never closed: where it has no turn to give, one is waited for.
+        let _turn = if is_large { self.makers.turns.acquire().await.ok() } else { None };
+        self.makers.made.fetch_add(1, Ordering::Relaxed);
         let (this, of) = (Arc::clone(self), asked.clone());
         let made = aside(move || {
             let rows = rows_of(&members, &of);

@@ -6,6 +6,7 @@
 mod basis;
 mod breakouts;
 mod cache;
+mod flight;
 mod fold;
 mod links;
 mod making;
@@ -15,6 +16,7 @@ mod sessions;
 mod writer;
 
 use cache::Cache;
+use making::Makers;
 use segments::Segments;
 use writer::Writers;
 
@@ -179,6 +181,7 @@ struct Inner {
     cache: Cache,
     segments: Segments,
     writers: Writers,
+    makers: Makers,
 }
 
 impl Ledger {
@@ -186,7 +189,14 @@ impl Ledger {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
         let cache = Cache::new(options.memory);
-        Self(Arc::new(Inner { store, cache, segments: Segments::new(options.segments), writers: Writers::default() }))
+        let segments = Segments::new(options.segments);
+        Self(Arc::new(Inner { store, cache, segments, writers: Writers::default(), makers: Makers::default() }))
+    }
+
+    /// How many rosters were made, not counting those that are kept up to date.
+    #[must_use]
+    pub fn rosters_made(&self) -> u64 {
+        self.0.makers.made()
     }
 
     /// Keeps a delivery that verified and could not be translated.

@@ -53,26 +53,23 @@ impl Ledger {
     ) -> Result<Option<PageAnswer>, StoreError> {
         let inner = &self.0;
         // A session that goes on has no roster in memory, and a look for a segment would cost each of its pages a system call.
-        if view == View::Raw && inner.goes_on(app, session) {
-            let found = inner.find(app, session).await?;
-            let page = match &found {
-                Some(found) => found.live_page(session, query, as_of).await?.map(|page| (page, found.now)),
-                None => None,
-            };
-            if let Some((page, now)) = page {
-                return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(now))));
-            }
+        let live_first = view == View::Raw && inner.goes_on(app, session);
+        if live_first && let Some(page) = inner.live(app, session, query, as_of).await? {
+            return Ok(Some(page));
         }
         if let Some(standing) = inner.standing(app, session, view, as_of, query.details).await? {
             return standing.page(query).await.map(Some);
         }
-        let Some(found) = inner.find(app, session).await? else { return Ok(None) };
         if view == View::Raw
-            && let Some(page) = found.live_page(session, query, as_of).await?
+            && !live_first
+            && let Some(page) = inner.live(app, session, query, as_of).await?
         {
-            return Ok(Some(PageAnswer::of_live(page, as_of.unwrap_or(found.now))));
+            return Ok(Some(page));
         }
-        inner.made(app, session, view, found, as_of, query.details).await?.page(query).await.map(Some)
+        match inner.made(app, session, view, as_of, query.details).await? {
+            Some(roster) => roster.page(query).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A participant of a session, by the peer's id: the answer's one row. None where the app knows no such session, or it lists no such peer.
@@ -111,10 +108,7 @@ impl Ledger {
         if let Some(standing) = inner.standing(app, session, view, as_of, true).await? {
             return Ok(Some(standing));
         }
-        match inner.find(app, session).await? {
-            Some(found) => inner.made(app, session, view, found, as_of, true).await.map(Some),
-            None => Ok(None),
-        }
+        inner.made(app, session, view, as_of, true).await
     }
 }
 
@@ -148,13 +142,26 @@ impl PageAnswer {
 }
 
 impl Inner {
+    /// A page of a session that someone is in; else none.
+    async fn live(
+        self: &Arc<Self>,
+        app: &App,
+        session: Uuid,
+        query: &Query,
+        as_of: Option<Timestamp>,
+    ) -> Result<Option<PageAnswer>, StoreError> {
+        let Some(found) = self.find(app, session).await? else { return Ok(None) };
+        let page = found.live_page(session, query, as_of).await?;
+        Ok(page.map(|page| PageAnswer::of_live(page, as_of.unwrap_or(found.now))))
+    }
+
     /// Whether a session's events are folded in memory, and it has no roster there.
     fn goes_on(&self, app: &App, session: Uuid) -> bool {
         self.cache.has_fold(app, Stream::session(session)) && self.cache.roster(app, session, View::Raw, self.store.epoch()).is_none()
     }
 
     /// The roster that is held, if all that it was made from still stands, and it has the details if they are asked for.
-    async fn standing(
+    pub(super) async fn standing(
         &self,
         app: &App,
         session: Uuid,
@@ -190,7 +197,7 @@ impl Inner {
     }
 
     /// The stream that knows a session id: a named session's own, or the meeting that one of its events gave the id.
-    pub(super) async fn find(&self, app: &App, session: Uuid) -> Result<Option<Found>, StoreError> {
+    pub(super) async fn find(self: &Arc<Self>, app: &App, session: Uuid) -> Result<Option<Found>, StoreError> {
         let own = Stream::session(session);
         let (fold, now) = self.current(app, own).await?;
         if fold.lock().seq() > 0 {

@@ -8,6 +8,7 @@ use rollbook_core::roster::{Part, Summary, fold_case};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{LinkKind, SessionFilter, SessionOrder, SessionRecord, SessionSort, StoreError};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 impl Ledger {
@@ -61,7 +62,7 @@ fn last_joined(found: &Found, peer: Uuid) -> Option<(Timestamp, Uuid)> {
 
 impl Inner {
     /// The summaries of sessions that the catalog does not have; what has settled since is put there.
-    async fn unsettled(&self, app: &App) -> Result<(BTreeSet<Stream>, Vec<Summary>), StoreError> {
+    async fn unsettled(self: &Arc<Self>, app: &App) -> Result<(BTreeSet<Stream>, Vec<Summary>), StoreError> {
         let (mut streams, mut open) = (BTreeSet::new(), Vec::new());
         for stream in self.store.unsettled(app).await? {
             let (fold, now) = self.current(app, stream).await?;

@@ -1,7 +1,7 @@
 //! The way in: one task an app takes what waits, judges it against what is known, and appends it in one commit.
 
 use super::fold::Fold;
-use super::links::links;
+use super::links::{across, links};
 use super::{IngestError, Inner, Ledger, Receipt};
 use bytes::Bytes;
 use rollbook_core::codec;
@@ -85,15 +85,15 @@ impl Inner {
     /// Commits deliveries, and answers each. A delivery with an event in conflict is refused whole; the others are not held up by it.
     async fn commit(self: &Arc<Self>, app: &App, deliveries: Vec<Delivery>) {
         for _ in 0..ATTEMPTS {
-            let attempt = self.attempt(app, &deliveries).await;
-            if matches!(attempt, Err(AppendError::Conflict)) {
-                continue;
-            }
-            let results = attempt.map_err(|error| error.to_string());
+            let results = match self.attempt(app, &deliveries).await {
+                Err(AppendError::Conflict) => continue,
+                Err(AppendError::Store(error)) => Err(error),
+                Ok(results) => Ok(results),
+            };
             for (ix, delivery) in deliveries.into_iter().enumerate() {
                 let result = match &results {
                     Ok(results) => results[ix].clone().map_err(IngestError::Conflict),
-                    Err(error) => Err(StoreError::Unavailable(error.clone()).into()),
+                    Err(error) => Err(error.clone().into()),
                 };
                 // Whoever no longer waits for the answer delivers again, and learns then.
                 let _ = delivery.answer.send(result);
@@ -126,9 +126,12 @@ impl Inner {
         let epoch = self.store.epoch();
         let mut streams = self.pending(app, deliveries).await?;
         let results: Vec<_> = deliveries.iter().map(|delivery| judge(&mut streams, &delivery.events)).collect();
+        let new = || streams.iter().filter(|(_, pending)| !pending.events.is_empty());
+        let mut all_links: Vec<_> = new().map(|(stream, pending)| links(app, *stream, &pending.events, &pending.fold)).collect();
+        across(self, app, &mut all_links).await?;
         let mut commit = Commit::default();
-        for (stream, pending) in streams.iter().filter(|(_, pending)| !pending.events.is_empty()) {
-            let links = links(self, app, *stream, &pending.events, &pending.fold).await?;
+        for ((stream, pending), links) in new().zip(all_links) {
+            let links = links.into_vec();
             let earliest = pending.events.iter().map(|event| event.time).min().unwrap_or_default();
             let batch = Bytes::from(codec::encode(&pending.events));
             commit.entries.push(Entry { stream: *stream, expected: pending.expected, batch, earliest, links });

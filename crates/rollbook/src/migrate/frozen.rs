@@ -38,6 +38,11 @@ impl Store for Frozen {
         Ok(Since { now, ..self.store.since(app, known).await? })
     }
 
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError> {
+        let now = Timestamp::from_micros(self.now.load(Ordering::Relaxed));
+        Ok(self.store.unchanged(app, known, children).await?.map(|_| now))
+    }
+
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
         self.store.linked(app, kind, from).await
     }

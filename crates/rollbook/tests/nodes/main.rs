@@ -92,3 +92,25 @@ fn tokens_are_the_same_on_every_node() {
     assert_eq!(nodes.each_ref().map(|node| status(node, &token)), [401, 401]);
     assert_eq!(run(&["token", "revoke", "--store", &url, id]).code, 1);
 }
+
+/// A slip in an address leads to no ledger, and does not make one.
+#[test]
+fn what_only_reads_makes_no_ledger() {
+    let url = schema();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let commands: [&[&str]; 3] = [
+        &["token", "list", "--store", &url],
+        &["token", "revoke", "--store", &url, "tok_5d41402abc"],
+        &["export", "--data", data, "--store", &url, "--account", "acme", "--app", "school"],
+    ];
+    for command in commands {
+        let refused = run(command);
+        assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{command:?}");
+        assert!(refused.err.starts_with("error: the database has no ledger: is it the right one?"), "{}", refused.err);
+    }
+    let token = token(&url);
+    assert!(token.starts_with("rb_"), "who makes a token makes the ledger");
+    assert_eq!(run(commands[0]).ok().lines().count(), 2);
+    assert_eq!(run(commands[2]).ok(), "");
+}

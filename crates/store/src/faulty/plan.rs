@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 pub enum Method {
     Append,
     Since,
+    Unchanged,
     Linked,
     Streams,
     Unsettled,

@@ -3,7 +3,7 @@
 //! One is under way at a time. A reader waits for the next that begins after it came, and never joins one that is under way: that one may
 //! have looked before something was acknowledged which the reader must see.
 
-use super::failure::{Failure, Patience, again, stopped};
+use super::failure::{Failure, Patience, stopped};
 use super::lease::{Connections, Lease};
 use super::replica::Horizon;
 use super::values::{Keys, bounded, time, unsigned};
@@ -16,16 +16,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 /// The most readers that wait, and the most that share a query.
 const MOST: usize = 4096;
 /// Of one stream the check reads up to so many batches. Who misses more reads by itself, so that nobody waits for it.
 pub(super) const FEW: u32 = 64;
 
-/// A reader that waits. One without an app has no streams to ask for.
+/// A reader that waits. One without an app has nothing to ask for but the horizon.
 struct Question {
     app: Option<App>,
     known: Vec<(Stream, Seq)>,
+    /// Parents, each with how many streams the reader knows that it leads to.
+    children: Vec<(Uuid, u64)>,
     reply: oneshot::Sender<Result<Answer, StoreError>>,
 }
 
@@ -33,6 +37,8 @@ struct Question {
 pub(super) struct Answer {
     /// All that the reader misses; none where that is so much that it must ask by itself.
     pub(super) since: Option<Since>,
+    /// Whether no parent leads to more streams.
+    pub(super) same_children: bool,
     /// What a replica must have replayed to know as much, where there is one.
     pub(super) horizon: Option<Horizon>,
 }
@@ -62,18 +68,18 @@ impl Check {
         Self { questions }
     }
 
-    pub(super) async fn ask(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Answer, StoreError> {
-        self.put(Some(app.clone()), known.to_vec()).await
+    pub(super) async fn ask(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Answer, StoreError> {
+        self.put(Some(app.clone()), known.to_vec(), children.to_vec()).await
     }
 
     /// Asks only how far a replica must be to know what was acknowledged before the call. None where that can't be told.
     pub(super) async fn horizon(&self) -> Option<Horizon> {
-        self.put(None, Vec::new()).await.ok()?.horizon
+        self.put(None, Vec::new(), Vec::new()).await.ok()?.horizon
     }
 
-    async fn put(&self, app: Option<App>, known: Vec<(Stream, Seq)>) -> Result<Answer, StoreError> {
+    async fn put(&self, app: Option<App>, known: Vec<(Stream, Seq)>, children: Vec<(Uuid, u64)>) -> Result<Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let question = Question { app, known, reply };
+        let question = Question { app, known, children, reply };
         self.questions.send(question).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -82,12 +88,15 @@ impl Check {
 async fn answer_all(connections: Arc<Connections>, manner: Manner, mut queue: mpsc::Receiver<Question>) {
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, MOST).await > 0 {
-        let asked = Asked::of(waiting.iter().filter_map(|question| Some((question.app.as_ref()?, &question.known[..]))));
+        let mut asked = Asked::of(waiting.iter().filter_map(|question| Some((question.app.as_ref()?, &question.known[..]))));
+        for Question { app, children, .. } in &waiting {
+            app.iter().for_each(|app| asked.add_parents(app, children));
+        }
         let found = asked.insist(&connections, manner).await;
-        for Question { app, known, reply } in waiting.drain(..) {
+        for Question { app, known, children, reply } in waiting.drain(..) {
             let answer = match &found {
-                Ok(found) => asked.answer(found, manner, app.as_ref(), &known).map_err(told),
-                Err(error) => Err(again(error)),
+                Ok(found) => asked.answer(found, manner, app.as_ref(), &known, &children).map_err(told),
+                Err(error) => Err(error.clone()),
             };
             // Nobody listens where the reader's future was dropped.
             let _ = reply.send(answer);
@@ -102,12 +111,16 @@ fn told(failure: Failure) -> StoreError {
     }
 }
 
-/// The streams that are asked for, each once, with the least that any reader knows of it.
+/// The streams that are asked for, each once, with the least that any reader knows of it; and the parents, each once, with what some reader
+/// knows of it.
 #[derive(Default)]
 pub(super) struct Asked {
     numbers: HashMap<Place, usize>,
     places: Vec<Place>,
     known: Vec<i64>,
+    parent_numbers: HashMap<(App, Uuid), usize>,
+    parents: Vec<(App, Uuid)>,
+    lengths: Vec<i64>,
 }
 
 /// What the database has of each stream that was asked for.
@@ -115,6 +128,8 @@ pub(super) struct Found {
     now: Timestamp,
     horizon: Option<Horizon>,
     batches: Vec<Vec<Batch>>,
+    /// To how many streams each parent leads.
+    lengths: Vec<i64>,
 }
 
 impl Asked {
@@ -135,6 +150,17 @@ impl Asked {
             }
         }
         all
+    }
+
+    fn add_parents(&mut self, app: &App, children: &[(Uuid, u64)]) {
+        for (parent, many) in children {
+            let parent = (app.clone(), *parent);
+            if !self.parent_numbers.contains_key(&parent) {
+                self.parent_numbers.insert(parent.clone(), self.parents.len());
+                self.parents.push(parent);
+                self.lengths.push(bounded(*many));
+            }
+        }
     }
 
     async fn insist(&self, connections: &Connections, manner: Manner) -> Result<Found, StoreError> {
@@ -159,10 +185,18 @@ impl Asked {
         for (app, stream) in &self.places {
             keys.push(app, *stream);
         }
-        let statement = lease.prepare_cached(&sql(manner)).await?;
+        let statement = lease.prepare_cached(&sql(manner, !self.parents.is_empty())).await?;
         let Keys { accounts, apps, kinds, ids } = &keys;
-        let rows = lease.query(&statement, &[accounts, apps, kinds, ids, &self.known, &manner.few]).await?;
-        let mut found = Found { now: Timestamp::default(), horizon: None, batches: vec![Vec::new(); self.places.len()] };
+        let mut params: Vec<&(dyn ToSql + Sync)> = vec![accounts, apps, kinds, ids, &self.known, &manner.few];
+        let of_parents = self.parents.iter().map(|(app, _)| (app.account(), app.app())).unzip();
+        let (accounts, apps): (Vec<&str>, Vec<&str>) = of_parents;
+        let parents: Vec<Uuid> = self.parents.iter().map(|(_, parent)| *parent).collect();
+        if !parents.is_empty() {
+            params.extend([&accounts as &(dyn ToSql + Sync), &apps, &parents, &self.lengths]);
+        }
+        let rows = lease.query(&statement, &params).await?;
+        let batches = vec![Vec::new(); self.places.len()];
+        let mut found = Found { now: Timestamp::default(), horizon: None, batches, lengths: self.lengths.clone() };
         for row in &rows {
             self.take(&mut found, row)?;
         }
@@ -170,6 +204,12 @@ impl Asked {
     }
 
     fn take(&self, found: &mut Found, row: &Row) -> Result<(), Failure> {
+        let number: i64 = row.try_get(0)?;
+        if number < 0 {
+            let length = usize::try_from(-1 - number).ok().and_then(|number| found.lengths.get_mut(number));
+            *length.ok_or_else(|| Failure::damaged("the database answered for a parent that was not asked for"))? = row.try_get(1)?;
+            return Ok(());
+        }
         let received_at = time(row, 2)?;
         let Some(number) = usize::try_from(unsigned(row, 0)?).ok().and_then(|number| number.checked_sub(1)) else {
             found.now = received_at;
@@ -194,11 +234,20 @@ impl Asked {
         self.numbers.get(&(app.clone(), stream)).and_then(|number| found.batches.get(*number)).map_or(&[], |batches| batches)
     }
 
-    fn answer(&self, found: &Found, manner: Manner, app: Option<&App>, known: &[(Stream, Seq)]) -> Result<Answer, Failure> {
-        let Some(app) = app else { return Ok(Answer { since: None, horizon: found.horizon }) };
+    fn answer(
+        &self,
+        found: &Found,
+        manner: Manner,
+        app: Option<&App>,
+        known: &[(Stream, Seq)],
+        children: &[(Uuid, u64)],
+    ) -> Result<Answer, Failure> {
+        let Some(app) = app else { return Ok(Answer { since: None, same_children: true, horizon: found.horizon }) };
+        let length = |parent| self.parent_numbers.get(&(app.clone(), parent)).and_then(|number| found.lengths.get(*number));
+        let same_children = children.iter().all(|(parent, many)| length(*parent) == Some(&bounded(*many)));
         let is_whole = known.iter().all(|(stream, _)| bounded(self.batches(found, app, *stream).len() as u64) < manner.few);
         let since = if is_whole { Some(self.tell(found, app, known)?) } else { None };
-        Ok(Answer { since, horizon: found.horizon })
+        Ok(Answer { since, same_children, horizon: found.horizon })
     }
 
     pub(super) fn tell(&self, found: &Found, app: &App, known: &[(Stream, Seq)]) -> Result<Since, Failure> {
@@ -216,10 +265,12 @@ fn unsigned_known(known: i64) -> Seq {
 
 /// The first row has the time at which the transaction began, just before the moment of which it reads: what was acknowledged before that
 /// time is among the rows. Where replicas are read, it has the horizon too, which is looked up after that moment: a commit is in the log, and
-/// synced, before anyone sees it, so the horizon lies behind all that the rows show.
-fn sql(manner: Manner) -> String {
+/// synced, before anyone sees it, so the horizon lies behind all that the rows show. Of parents only those come that lead to another number
+/// of streams, with their own numbers below zero.
+fn sql(manner: Manner, parents: bool) -> String {
     let (position, timeline) = if manner.replicated { (Horizon::POSITION, Horizon::TIMELINE) } else { ("0::bigint", "''::bytea") };
     let slow = if manner.delay.is_zero() { String::new() } else { format!("FROM pg_sleep({})", manner.delay.as_secs_f64()) };
+    let parents = if parents { PARENTS } else { "" };
     format!(
         "SELECT 0::bigint, {position}, (extract(epoch FROM now()) * 1000000)::bigint, {timeline} {slow}
          UNION ALL
@@ -230,6 +281,15 @@ fn sql(manner: Manner) -> String {
              SELECT j.seq, j.received_at, j.batch FROM journal j
              WHERE j.account = q.account COLLATE \"C\" AND j.app = q.app COLLATE \"C\" AND j.kind = q.kind AND j.stream = q.stream
                AND j.seq > q.known
-             ORDER BY j.seq LIMIT $6::bigint) AS j"
+             ORDER BY j.seq LIMIT $6::bigint) AS j
+         {parents}"
     )
 }
+
+const PARENTS: &str = "UNION ALL
+         SELECT -p.n, c.streams, 0::bigint, ''::bytea
+         FROM unnest($7::text[], $8::text[], $9::uuid[], $10::bigint[]) WITH ORDINALITY AS p (account, app, parent, known, n)
+         CROSS JOIN LATERAL (
+             SELECT count(*) AS streams FROM links l
+             WHERE l.account = p.account COLLATE \"C\" AND l.app = p.app COLLATE \"C\" AND l.kind = 1 AND l.from_id = p.parent) AS c
+         WHERE c.streams <> p.known";

@@ -45,6 +45,9 @@ pub enum ConnectError {
     /// The database can't be reached, or refused.
     #[error("PostgreSQL: {0}")]
     Database(String),
+    /// There is no ledger in it, and none was to be made.
+    #[error("the database has no ledger: is it the right one? `rollbook serve` makes one where there is none")]
+    Missing,
     /// Its ledger is being moved, or was.
     #[error("the database: {0}")]
     Marked(Mark),

@@ -146,14 +146,6 @@ pub(super) fn stopped() -> StoreError {
     StoreError::Unavailable("the store is stopping".into())
 }
 
-/// The same error for another caller.
-pub(super) fn again(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(text) => StoreError::Unavailable(text.clone()),
-        StoreError::Damaged(text) => StoreError::Damaged(text.clone()),
-    }
-}
-
 /// What a caller is told of an append whose fate is open.
 pub(super) fn undecided(text: impl Into<String>) -> AppendError {
     AppendError::Store(StoreError::Unavailable(text.into()))

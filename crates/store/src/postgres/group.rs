@@ -1,6 +1,5 @@
 //! Appends that share a commit.
 
-use super::failure::again;
 use super::waiting::{Append, Place};
 use crate::contract::StoreError;
 use std::collections::HashSet;
@@ -72,10 +71,10 @@ impl Group {
     /// Tells all of them.
     pub(super) fn refuse(self, error: &StoreError) {
         for append in self.appends {
-            append.answer(Err(again(error).into()));
+            append.answer(Err(error.clone().into()));
         }
         for (_, reply) in self.probes {
-            let _ = reply.send(Err(again(error)));
+            let _ = reply.send(Err(error.clone()));
         }
     }
 }

@@ -41,8 +41,13 @@ impl Standing {
     }
 }
 
-/// Brings the schema to today's.
-pub(super) async fn migrate(client: &mut ClientWrapper) -> Result<(), ConnectError> {
+const EXISTS: &str = "SELECT to_regclass('rollbook_schema') IS NOT NULL";
+
+/// Brings the schema to today's; where a ledger must exist already, not from nothing.
+pub(super) async fn migrate(client: &mut ClientWrapper, existing: bool) -> Result<(), ConnectError> {
+    if existing && !client.query_one(EXISTS, &[]).await?.try_get(0)? {
+        return Err(ConnectError::Missing);
+    }
     migrate_by(STEPS, client).await
 }
 
@@ -50,7 +55,7 @@ pub(super) async fn migrate(client: &mut ClientWrapper) -> Result<(), ConnectErr
 async fn migrate_by(steps: &[Step], client: &mut ClientWrapper) -> Result<(), ConnectError> {
     let txn = client.transaction().await?;
     txn.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION]).await?;
-    let found = match txn.query_one("SELECT to_regclass('rollbook_schema') IS NOT NULL", &[]).await?.try_get(0)? {
+    let found = match txn.query_one(EXISTS, &[]).await?.try_get(0)? {
         true => standing(&txn).await?,
         false => Standing::default(),
     };

@@ -28,8 +28,12 @@ impl PostgresTransfer {
     /// Opens a database's ledger to be moved away. Nodes may be at work on it.
     ///
     /// # Errors
-    /// As [`PostgresStore::connect`], but for its mark.
+    /// As [`PostgresStore::connect`], but for its mark; and where there is no ledger.
     pub async fn source(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
+        Self::open(url, PostgresOptions { existing: true, ..options }).await
+    }
+
+    async fn open(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
         let store = Arc::new(PostgresStore::connect_marked(url, None, options).await?);
         let lease = store.connections.lease().await?;
         let row = lease.query_one("SELECT current_schema()", &[]).await?;
@@ -43,7 +47,7 @@ impl PostgresTransfer {
     /// # Errors
     /// As [`PostgresStore::connect`], but for its mark; and where another process is filling it.
     pub async fn target(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
-        let mut end = Self::source(url, options).await?;
+        let mut end = Self::open(url, options).await?;
         let lease = end.store.connections.lease().await?;
         // The session of one that was killed may not have noticed yet.
         lease.batch_execute("BEGIN; SET LOCAL lock_timeout = '5s'").await?;

@@ -8,6 +8,7 @@ use crate::digest::digest;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream, StreamKind};
 use rusqlite::Error;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Up to so many streams of a source are gone through one by one; past it, the settled streams from `earliest` on are.
@@ -39,10 +40,14 @@ fn insert(txn: &mut Txn<'_>, app: AppNo, entry: &Entry) -> Result<(), Error> {
     txn.prepare(sql)?.execute((app, kind(*stream), stream.id.into_bytes(), seq, txn.now().micros(), &batch[..]))?;
     txn.advance(app, *stream, seq);
     let mut add = txn.prepare("INSERT OR IGNORE INTO links (app, kind, from_id, to_kind, to_id) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut parents = BTreeSet::new();
     for link in links {
-        add.execute((app, link.kind as u8, link.from.into_bytes(), kind(link.to), link.to.id.into_bytes()))?;
+        let added = add.execute((app, link.kind as u8, link.from.into_bytes(), kind(link.to), link.to.id.into_bytes()))? > 0;
+        if added && link.kind == LinkKind::Child {
+            parents.insert(link.from);
+        }
     }
-    Ok(())
+    parents.into_iter().try_for_each(|parent| txn.has_more_children(app, parent))
 }
 
 /// Marks as unsettled what an entry may change. The commit's links stand already.

@@ -1,14 +1,16 @@
-//! What this process knows of the database without asking it: every app's number, and the heads of the streams that it touched.
+//! What this process knows of the database without asking it: every app's number, and of what it touched where the streams end and how
+//! many breakouts the sessions have.
 
 use crate::contract::Seq;
 use rollbook_core::id::{App, Stream};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
+use uuid::Uuid;
 
 /// An app's number in the database.
 pub(super) type AppNo = i64;
 
-/// The most heads that are held: some 50 MiB. Past it all are forgotten and learnt anew as they are asked for.
+/// The most heads and parents that are held: some 50 MiB. Past it all are forgotten and learnt anew as they are asked for.
 const MOST_HEADS: usize = 1 << 19;
 
 /// Apps and heads that one transaction adds.
@@ -18,12 +20,15 @@ pub(super) struct Changes {
     pub(super) apps: HashMap<App, AppNo>,
     /// Streams that were appended to, with their new last sequence numbers.
     pub(super) heads: HashMap<(AppNo, Stream), Seq>,
+    /// Ids that lead to more streams as parents, with to how many.
+    pub(super) children: HashMap<(AppNo, Uuid), u64>,
 }
 
 impl Changes {
     pub(super) fn absorb(&mut self, later: Self) {
         self.apps.extend(later.apps);
         self.heads.extend(later.heads);
+        self.children.extend(later.children);
     }
 }
 
@@ -33,6 +38,7 @@ pub(super) struct Known(RwLock<State>);
 struct State {
     apps: HashMap<App, AppNo>,
     heads: HashMap<(AppNo, Stream), Seq>,
+    children: HashMap<(AppNo, Uuid), u64>,
     forgotten: u64,
 }
 
@@ -43,7 +49,7 @@ pub(super) struct Era(u64);
 impl Known {
     /// With all the apps that the database has: an app that is not here has no data.
     pub(super) fn new(apps: HashMap<App, AppNo>) -> Self {
-        Self(RwLock::new(State { apps, heads: HashMap::new(), forgotten: 0 }))
+        Self(RwLock::new(State { apps, heads: HashMap::new(), children: HashMap::new(), forgotten: 0 }))
     }
 
     pub(super) fn app(&self, app: &App) -> Option<AppNo> {
@@ -63,25 +69,54 @@ impl Known {
         })
     }
 
+    /// Whether nothing came to streams and to look-ups of parents, of which a reader knows so much; where that is not certain, as
+    /// [`Known::nothing_after`].
+    pub(super) fn unchanged(&self, app: AppNo, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<bool, Era> {
+        self.read(|state| {
+            let heads = known.iter().map(|(stream, seq)| state.heads.get(&(app, *stream)).map(|head| head <= seq));
+            let lengths = children.iter().map(|(parent, many)| state.children.get(&(app, *parent)).map(|now| now == many));
+            let mut certain = true;
+            for same in heads.chain(lengths) {
+                match same {
+                    Some(false) => return Ok(false),
+                    Some(true) => {}
+                    None => certain = false,
+                }
+            }
+            if certain { Ok(true) } else { Err(Era(state.forgotten)) }
+        })
+    }
+
     /// Takes over what a transaction committed.
     pub(super) fn publish(&self, changes: Changes) {
         self.write(|state| {
             state.apps.extend(changes.apps);
             state.make_room();
             state.heads.extend(changes.heads);
+            state.children.extend(changes.children);
         });
     }
 
-    /// Takes over heads that a reader found. Its snapshot may be older than what the writer published since: the greater one is right.
-    pub(super) fn learn(&self, era: Era, app: AppNo, found: impl IntoIterator<Item = (Stream, Seq)>) {
+    /// Takes over what a reader found. Its snapshot may be older than what the writer published since: the greater one is right.
+    pub(super) fn learn(
+        &self,
+        era: Era,
+        app: AppNo,
+        heads: impl IntoIterator<Item = (Stream, Seq)>,
+        children: impl IntoIterator<Item = (Uuid, u64)>,
+    ) {
         self.write(|state| {
             if era != Era(state.forgotten) {
                 return;
             }
             state.make_room();
-            for (stream, seq) in found {
+            for (stream, seq) in heads {
                 let head = state.heads.entry((app, stream)).or_default();
                 *head = seq.max(*head);
+            }
+            for (parent, many) in children {
+                let known = state.children.entry((app, parent)).or_default();
+                *known = many.max(*known);
             }
         });
     }
@@ -97,8 +132,9 @@ impl Known {
 
 impl State {
     fn make_room(&mut self) {
-        if self.heads.len() >= MOST_HEADS {
+        if self.heads.len() + self.children.len() >= MOST_HEADS {
             self.heads.clear();
+            self.children.clear();
             self.forgotten += 1;
         }
     }
@@ -107,7 +143,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     const STREAM: Stream = Stream { kind: rollbook_core::id::StreamKind::Session, id: Uuid::from_u128(7) };
 
@@ -120,7 +155,7 @@ mod tests {
         let known = Known::new(HashMap::new());
         let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
-        known.learn(era, 1, [(STREAM, 5)]);
+        known.learn(era, 1, [(STREAM, 5)], []);
         assert_eq!(known.head(1, STREAM), Some(6));
     }
 
@@ -130,9 +165,23 @@ mod tests {
         let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
         let others = (0..MOST_HEADS as u128).map(|n| (Stream::meeting(Uuid::from_u128(n)), 1));
-        known.learn(era, 1, others);
+        known.learn(era, 1, others, []);
         known.publish(Changes::default());
-        known.learn(era, 1, [(STREAM, 5)]);
+        known.learn(era, 1, [(STREAM, 5)], []);
         assert_eq!(known.head(1, STREAM), None);
+    }
+
+    #[test]
+    fn a_stale_length_never_replaces_a_greater_one() {
+        let (known, parent) = (Known::new(HashMap::new()), Uuid::from_u128(8));
+        let grown = Changes { children: HashMap::from([((1, parent), 3)]), ..published(1) };
+        let era = known.unchanged(1, &[(STREAM, 0)], &[(parent, 2)]).err().unwrap();
+        known.publish(grown);
+        known.learn(era, 1, [], [(parent, 2)]);
+        let same = |seq, many| known.unchanged(1, &[(STREAM, seq)], &[(parent, many)]).ok();
+        assert_eq!((same(1, 3), same(1, 2), same(0, 3), same(2, 3)), (Some(true), Some(false), Some(false), Some(true)));
+        let other = Uuid::from_u128(9);
+        assert_eq!(known.unchanged(1, &[(STREAM, 1)], &[(other, 0)]).ok(), None, "of that nothing is known");
+        assert_eq!(known.unchanged(1, &[(STREAM, 0)], &[(other, 0)]).ok(), Some(false), "one change is enough");
     }
 }

@@ -1,7 +1,7 @@
 //! What readers ask the journal, the look-ups and the kept deliveries.
 
 use super::known::AppNo;
-use super::txn::head;
+use super::txn::{head, many_children};
 use super::values::{kind, stream, time};
 use crate::contract::{Batch, Kept, LinkKind, Seq, StoreError};
 use rollbook_core::id::Stream;
@@ -31,6 +31,26 @@ pub(super) fn after(conn: &Connection, app: AppNo, known: &[(Stream, Seq)]) -> R
         missing.heads.push((*stream, end));
     }
     Ok(missing)
+}
+
+/// Where streams end, and to how many streams ids lead as parents; in the order asked for.
+pub(super) struct Ends {
+    pub(super) heads: Vec<(Stream, Seq)>,
+    pub(super) children: Vec<(Uuid, u64)>,
+}
+
+impl Ends {
+    pub(super) fn of(conn: &Connection, app: AppNo, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Self, Error> {
+        Ok(Self {
+            heads: known.iter().map(|(stream, _)| Ok((*stream, head(conn, app, *stream)?))).collect::<Result<_, Error>>()?,
+            children: children.iter().map(|(parent, _)| Ok((*parent, many_children(conn, app, *parent)?))).collect::<Result<_, Error>>()?,
+        })
+    }
+
+    /// Whether a reader that knows so much misses nothing.
+    pub(super) fn are(&self, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> bool {
+        self.heads.iter().zip(known).all(|((_, head), (_, seq))| head <= seq) && self.children == children
+    }
 }
 
 fn batches(conn: &Connection, app: AppNo, stream: Stream, after: Seq) -> Result<Vec<Batch>, Error> {

@@ -13,6 +13,7 @@ use crate::transfer::Standing;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
+use rollbook_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -83,6 +84,14 @@ impl Store for SqliteReader {
         let (now, known) = ((self.clock)(), known.to_vec());
         let batches = self.read(app, move |conn, app| Ok(read::after(conn, app, &known)?.batches)).await?;
         Ok(Since { now, batches })
+    }
+
+    async fn unchanged(&self, app: &App, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<Option<Timestamp>, StoreError> {
+        let now = (self.clock)();
+        let (known, children) = (known.to_vec(), children.to_vec());
+        let of_none = children.iter().all(|(_, many)| *many == 0);
+        let same = self.read(app, move |conn, app| Ok(Some(read::Ends::of(conn, app, &known, &children)?.are(&known, &children)))).await?;
+        Ok(same.unwrap_or(of_none).then_some(now))
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {

@@ -3,10 +3,11 @@
 use super::known::{AppNo, Changes, Known};
 use super::values::kind;
 use super::writer::Job;
-use crate::contract::{Seq, StoreError};
+use crate::contract::{LinkKind, Seq, StoreError};
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use uuid::Uuid;
 
 /// What a job works with.
 pub(super) struct Txn<'a> {
@@ -93,6 +94,19 @@ impl<'a> Txn<'a> {
     pub(super) fn advance(&mut self, app: AppNo, stream: Stream, seq: Seq) {
         self.staged.heads.insert((app, stream), seq);
     }
+
+    /// Notes that a parent's look-up has grown.
+    pub(super) fn has_more_children(&mut self, app: AppNo, parent: Uuid) -> Result<(), rusqlite::Error> {
+        let many = many_children(self.conn, app, parent)?;
+        self.staged.children.insert((app, parent), many);
+        Ok(())
+    }
+}
+
+/// To how many streams an id leads as a parent.
+pub(super) fn many_children(conn: &Connection, app: AppNo, parent: Uuid) -> Result<u64, rusqlite::Error> {
+    let mut query = conn.prepare_cached("SELECT count(*) FROM links WHERE app = ?1 AND kind = ?2 AND from_id = ?3")?;
+    query.query_row((app, LinkKind::Child as u8, parent.into_bytes()), |row| row.get(0))
 }
 
 /// The stream's last sequence number as the database has it; 0 without batches.

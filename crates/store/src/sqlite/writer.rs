@@ -50,7 +50,7 @@ where
         let result = match (committed, self.result) {
             (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(stopped().into()),
-            (Err(error), _) => Err(StoreError::Unavailable(error.to_string()).into()),
+            (Err(error), _) => Err(error.clone().into()),
         };
         // Nobody listens where the caller's future was dropped.
         let _ = self.reply.send(result);

@@ -1,4 +1,4 @@
-//! Cases of `since`, `linked` and `streams`.
+//! Cases of `since`, `unchanged`, `linked` and `streams`.
 #![expect(missing_docs, reason = "a case's name says what it holds")]
 
 use super::fixtures::*;
@@ -54,6 +54,51 @@ pub async fn times_come_from_the_clock(store: Arc<dyn Store>, clock: HandClock) 
     let told = [before, first, second, since.now, after, now(other_app()).await];
     let set = [-6, -5, 1_700_000_000_123_456, 1_700_000_000_123_457, 1_800_000_000_000_000, 1_800_000_000_000_000];
     assert!(clock.agrees(&told, &set), "{told:?}");
+}
+
+pub async fn what_came_to_a_stream_is_a_change(store: Arc<dyn Store>, clock: HandClock) {
+    let unchanged = async |known: &[(Stream, Seq)]| store.unchanged(&app(), known, &[]).await.unwrap();
+    clock.set(at(5));
+    let before = unchanged(&[]).await.unwrap();
+    assert!(unchanged(&[(session(1), 0), (source(2), 0)]).await.is_some(), "an app that never wrote");
+    append(&*store, [entry(session(1), 0, "x"), entry(meeting(1), 0, "x")]).await.unwrap();
+    assert_eq!(unchanged(&[(session(1), 0), (source(2), 0)]).await, None);
+    assert_eq!(unchanged(&[(session(1), 1), (meeting(1), 0)]).await, None);
+    append(&*store, [entry(session(1), 1, "x")]).await.unwrap();
+    assert_eq!(unchanged(&[(session(1), 1)]).await, None);
+    clock.set(at(7));
+    let after = unchanged(&[(session(1), 2), (meeting(1), Seq::MAX), (source(2), 0), (session(9), 4)]).await.unwrap();
+    assert!(clock.agrees(&[before, after], &[5, 7]), "{before} {after}");
+}
+
+pub async fn what_came_to_a_parent_is_a_change(store: Arc<dyn Store>, _: HandClock) {
+    let unchanged = async |children: &[(u128, u64)]| {
+        let children: Vec<_> = children.iter().map(|(parent, many)| (id(*parent), *many)).collect();
+        store.unchanged(&app(), &[(session(1), 1), (session(2), 1)], &children).await.unwrap().is_some()
+    };
+    let child = |from, to| Link { kind: LinkKind::Child, from: id(from), to };
+    assert!(unchanged(&[(7, 0), (8, 0)]).await, "an app that never wrote");
+    assert!(!unchanged(&[(7, 1)]).await);
+    append(&*store, [Entry { links: vec![child(7, session(1)), child(7, session(1))], ..entry(session(1), 0, "x") }]).await.unwrap();
+    assert!(!unchanged(&[(7, 0), (8, 0)]).await);
+    assert!(!unchanged(&[(8, 0), (7, 0)]).await, "one is enough");
+    assert!(unchanged(&[(8, 0), (7, 1)]).await);
+    // The same again, others in one commit, and what is no child or not of this app.
+    let again = Entry { links: vec![child(7, session(1)), child(8, session(2))], ..entry(session(2), 0, "x") };
+    append(&*store, [again, Entry { links: vec![child(8, meeting(3))], ..entry(meeting(3), 0, "x") }]).await.unwrap();
+    assert!(unchanged(&[(7, 1), (8, 2)]).await);
+    let others = [LinkKind::Source, LinkKind::Peer, LinkKind::Derived].map(|kind| Link { kind, from: id(7), to: session(4) });
+    append(&*store, [Entry { links: others.to_vec(), ..entry(session(4), 0, "x") }]).await.unwrap();
+    let elsewhere = Entry { links: vec![child(7, session(5))], ..entry(session(5), 0, "x") };
+    store.append(&other_app(), Commit { entries: vec![elsewhere] }).await.unwrap();
+    assert!(unchanged(&[(7, 1), (8, 2)]).await);
+    assert!(!unchanged(&[(7, 1), (8, 1)]).await);
+    assert!(!unchanged(&[(7, 1), (8, 3)]).await);
+    append(&*store, [entry(session(1), 1, "x")]).await.unwrap();
+    assert!(!unchanged(&[(7, 1), (8, 2)]).await, "a stream changed, and no parent");
+    let refused = Entry { links: vec![child(7, session(6))], ..entry(session(2), 7, "behind") };
+    assert!(is_conflict(&append(&*store, [refused]).await));
+    assert!(store.unchanged(&app(), &[(session(1), 2)], &[(id(7), 1)]).await.unwrap().is_some(), "what conflicts leaves nothing");
 }
 
 pub async fn links_stand_once_and_ascend(store: Arc<dyn Store>, _: HandClock) {

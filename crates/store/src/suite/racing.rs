@@ -2,7 +2,7 @@
 #![expect(missing_docs, reason = "a case's name says what it holds")]
 
 use super::fixtures::*;
-use crate::contract::{Commit, Store};
+use crate::contract::{Commit, Entry, Link, LinkKind, Store};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -73,6 +73,28 @@ pub async fn what_was_acknowledged_is_seen(store: Arc<dyn Store>, _: HandClock) 
         });
     }
     tasks.join_all().await;
+}
+
+pub async fn a_new_child_is_seen(store: Arc<dyn Store>, _: HandClock) {
+    let mut tasks = JoinSet::new();
+    for task in 0..6_u128 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            // Two tasks to a parent: what one asks and what the other adds meet.
+            let parent = id(task / 2);
+            for n in 0..20 {
+                let stream = session(100 * (task + 1) + n);
+                let many = store.linked(&app(), LinkKind::Child, parent).await.unwrap().len() as u64;
+                let links = vec![Link { kind: LinkKind::Child, from: parent, to: stream }];
+                append(&*store, [Entry { links, ..entry(stream, 0, "x") }]).await.unwrap();
+                assert_eq!(store.unchanged(&app(), &[(stream, 1)], &[(parent, many)]).await.unwrap(), None);
+            }
+        });
+    }
+    tasks.join_all().await;
+    for parent in [0, 1, 2].map(id) {
+        assert!(store.unchanged(&app(), &[], &[(parent, 40)]).await.unwrap().is_some());
+    }
 }
 
 pub async fn a_dropped_append_happens_whole_or_not(store: Arc<dyn Store>, _: HandClock) {

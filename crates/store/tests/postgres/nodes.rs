@@ -49,6 +49,10 @@ async fn read(node: Arc<PostgresStore>, seen: Arc<Seen>, mut dice: Dice) {
         let n = dice.roll(STREAMS as u64) as usize;
         let must = seen.acknowledged[n].load(Ordering::SeqCst);
         let known = must.saturating_sub(dice.roll(3));
+        if must > 0 && dice.roll(2) == 0 {
+            let unchanged = node.unchanged(&app(), &[(session(n as u128), must - 1)], &[]).await.unwrap();
+            assert_eq!(unchanged, None, "stream {n}: {must} was acknowledged before, and nothing changed");
+        }
         let since = node.since(&app(), &[(session(n as u128), known)]).await.unwrap();
         let end = since.batches.last().map_or(known, |batch| batch.seq);
         assert!(end >= must, "stream {n}: {must} was acknowledged before, and {end} is read");
