@@ -38,6 +38,12 @@ impl Search {
         Self { text: text.into(), folded: fold_case(text).into() }
     }
 
+    /// The text as it was given.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether a row, as shown, matches.
     #[must_use]
     pub fn matches(&self, row: RowView<'_>) -> bool {

@@ -180,6 +180,12 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         self.validity
     }
 
+    /// Whether the rows are the same at every `now` from the one that they were made at on: nobody is in, and nothing is still to come.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.gone == self.rows && self.validity.until == Validity::default().until
+    }
+
     /// What the caller tagged the rows with.
     #[must_use]
     pub fn tag(&self) -> &[u8] {

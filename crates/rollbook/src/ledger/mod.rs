@@ -14,6 +14,8 @@ mod segments;
 mod sessions;
 mod writer;
 
+pub use basis::Print;
+
 use cache::Cache;
 use segments::Segments;
 use writer::Writers;
@@ -76,6 +78,8 @@ pub struct RosterAnswer {
     pub roster: Arc<Snapshot<Bytes>>,
     /// `now`.
     pub now: Timestamp,
+    /// Of all that the rows follow from; none where they change with `now`, too.
+    pub print: Option<Print>,
 }
 
 /// A page of a participants list.
@@ -87,6 +91,8 @@ pub struct PageAnswer {
     pub offset: u32,
     /// `now`.
     pub now: Timestamp,
+    /// Of all that the rows follow from, beside the query; none where they change with `now`, too.
+    pub print: Option<Print>,
     rows: PageRows,
 }
 

@@ -131,19 +131,19 @@ impl RosterAnswer {
 
     fn page_at_once(self, query: &Query) -> PageAnswer {
         let Page { total, offset, rows } = self.roster.page(query, self.now);
-        PageAnswer { total, offset, now: self.now, rows: PageRows::Of(self.roster, rows) }
+        PageAnswer { total, offset, now: self.now, print: self.print, rows: PageRows::Of(self.roster, rows) }
     }
 
     /// The row of one peer.
     fn only(self, peer: Uuid) -> Option<PageAnswer> {
         let place = self.roster.find(peer)?;
-        Some(PageAnswer { total: 1, offset: 0, now: self.now, rows: PageRows::Of(self.roster, vec![place]) })
+        Some(PageAnswer { total: 1, offset: 0, now: self.now, print: self.print, rows: PageRows::Of(self.roster, vec![place]) })
     }
 }
 
 impl PageAnswer {
     fn of_live(page: LivePage, now: Timestamp) -> Self {
-        Self { total: page.total, offset: page.offset, now, rows: PageRows::Extract(page.rows) }
+        Self { total: page.total, offset: page.offset, now, print: None, rows: PageRows::Extract(page.rows) }
     }
 }
 
@@ -171,7 +171,7 @@ impl Inner {
             return Ok(None);
         }
         let now = as_of.unwrap_or(now);
-        Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now }))
+        Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now, print: held.print }))
     }
 
     /// The roster in memory; else the segment, if the batches that it was made up to are the store's.
