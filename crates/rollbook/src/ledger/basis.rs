@@ -1,6 +1,7 @@
 //! What a held roster was made from, and whether that still stands.
 
 use super::Inner;
+use super::searches::Searches;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::roster::Snapshot;
@@ -23,6 +24,8 @@ pub(super) struct Held {
     pub(super) epoch: u64,
     /// Whether the rows have all their details, or of these only the stays.
     pub(super) complete: bool,
+    /// What was searched for in the rows.
+    pub(super) searches: Arc<Searches>,
     /// None where the rows change with `now`, or where what the basis says may be of another history of the ledger.
     pub(super) print: Option<Print>,
 }

@@ -90,7 +90,7 @@ impl Inner {
                 aside(move || this.hold(&of, rows, basis, stands)).await?
             }
         };
-        Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(asked.now), print: held.print })
+        Ok(held.answer(as_of.unwrap_or(asked.now)))
     }
 
     /// Makes a roster of rows, and holds it. Where the basis names the last batches of this very ledger, it names the roster, too; and if
@@ -104,7 +104,15 @@ impl Inner {
         }
         let print = named.then(|| basis.print());
         let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
-        let held = Arc::new(Held { roster: Arc::new(roster), basis, mapped: false, epoch: asked.epoch, complete, print });
+        let held = Arc::new(Held {
+            roster: Arc::new(roster),
+            basis,
+            mapped: false,
+            epoch: asked.epoch,
+            complete,
+            searches: Arc::default(),
+            print,
+        });
         if validity.holds(asked.now) {
             self.cache.hold_roster(&asked.app, asked.session, asked.view, Arc::clone(&held));
         }

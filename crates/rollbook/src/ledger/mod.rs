@@ -10,6 +10,7 @@ mod fold;
 mod links;
 mod making;
 mod roster;
+mod searches;
 mod segments;
 mod sessions;
 mod writer;
@@ -17,6 +18,7 @@ mod writer;
 pub use basis::Print;
 
 use cache::Cache;
+use searches::Searches;
 use segments::Segments;
 use writer::Writers;
 
@@ -80,6 +82,7 @@ pub struct RosterAnswer {
     pub now: Timestamp,
     /// Of all that the rows follow from; none where they change with `now`, too.
     pub print: Option<Print>,
+    searches: Arc<Searches>,
 }
 
 /// A page of a participants list.

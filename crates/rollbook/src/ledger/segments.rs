@@ -24,7 +24,7 @@ impl Segments {
         let roster = Snapshot::new(map(&self.path(app, session, view)?).ok()?).ok()?;
         let basis = Basis::decode(roster.tag())?;
         let print = roster.is_steady().then(|| basis.print());
-        Some(Held { roster: Arc::new(roster), basis, mapped: true, epoch, complete: true, print })
+        Some(Held { roster: Arc::new(roster), basis, mapped: true, epoch, complete: true, searches: Arc::default(), print })
     }
 
     /// Writes a segment, where there is a folder, in place of an older one: readers have either. One that can't be written is missed by nobody.
