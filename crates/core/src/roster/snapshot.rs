@@ -226,14 +226,20 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     /// The row of a peer.
     #[must_use]
     pub fn find(&self, id: Uuid) -> Option<u32> {
-        self.with_ids(id, id).next()
+        let at = search(self.rows, |place| self.row(self.by_id(place)).id() < id);
+        (at < self.rows && self.row(self.by_id(at)).id() == id).then(|| self.by_id(at))
     }
 
-    /// The rows of peers with ids from one to another, both included.
+    /// The rows of peers with ids from one to another, both included. Of these no row is looked at.
     pub(super) fn with_ids(&self, from: Uuid, to: Uuid) -> impl Iterator<Item = u32> {
-        let by_id = |place: u32| self.place(self.rows + place);
-        let first = search(self.rows, |place| self.row(by_id(place)).id() < from);
-        (first..self.rows).map(by_id).take_while(move |row| self.row(*row).id() <= to)
+        let first = search(self.rows, |place| self.row(self.by_id(place)).id() < from);
+        let end = search(self.rows, |place| self.row(self.by_id(place)).id() <= to);
+        (first..end).map(|place| self.by_id(place))
+    }
+
+    /// The row at a place of the order by id.
+    fn by_id(&self, place: u32) -> u32 {
+        self.place(self.rows + place)
     }
 
     /// Whether nobody is in.
@@ -244,6 +250,12 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     /// The row at a place of the order by length of those who are gone.
     pub(super) fn gone_at(&self, place: u32) -> u32 {
         self.place(place)
+    }
+
+    /// How many bytes of it are for searches.
+    #[must_use]
+    pub fn index_size(&self) -> usize {
+        self.size() - usize::try_from(u64_at(self.bytes.as_ref(), 48)).unwrap_or_default().min(self.size())
     }
 
     /// What searches look up in, if there is one.

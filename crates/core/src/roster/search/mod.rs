@@ -23,6 +23,7 @@ use super::snapshot::{RowView, Snapshot};
 use bits::Bits;
 use unicase::UniCase;
 use uuid::Uuid;
+use words::is_within;
 
 /// What to search for: part of the display name, or how the participant's id or custom id begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,12 +61,14 @@ impl Search {
             || name.is_some_and(|name| self.is_in_name(name))
     }
 
-    fn is_in_name(&self, name: &str) -> bool {
+    fn is_in_name(&self, text: &str) -> bool {
+        let (name, needle) = (text.as_bytes(), self.folded.as_bytes());
         if !name.is_ascii() {
-            return fold_case(name).contains(&*self.folded);
+            let mut folded = Vec::with_capacity(name.len() + 8);
+            fold_into(text, &mut folded);
+            return is_within(needle, &folded);
         }
         // Most names: nothing is to be written down to fold them.
-        let (name, needle) = (name.as_bytes(), self.folded.as_bytes());
         let Some((first, rest)) = needle.split_first() else { return true };
         let ends = name.len().checked_sub(rest.len()).unwrap_or_default();
         let mut begins = name[..ends].iter().enumerate().filter(|(_, byte)| byte.to_ascii_lowercase() == *first);
@@ -100,13 +103,15 @@ pub fn fold_case(text: &str) -> String {
     UniCase::unicode(text).to_folded_case()
 }
 
-/// Case folding into a buffer.
+/// Case folding into a buffer. Each character is folded by itself, and most are ASCII.
 fn fold_into(text: &str, folded: &mut Vec<u8>) {
     folded.clear();
-    if text.is_ascii() {
-        folded.extend(text.bytes().map(|byte| byte.to_ascii_lowercase()));
-    } else {
-        folded.extend_from_slice(fold_case(text).as_bytes());
+    for run in text.as_bytes().chunk_by(|a, b| a.is_ascii() == b.is_ascii()) {
+        if run.is_ascii() {
+            folded.extend(run.iter().map(u8::to_ascii_lowercase));
+        } else {
+            folded.extend_from_slice(fold_case(std::str::from_utf8(run).unwrap_or_default()).as_bytes());
+        }
     }
 }
 

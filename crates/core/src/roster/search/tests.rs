@@ -123,6 +123,13 @@ proptest! {
     }
 
     #[test]
+    fn texts_are_folded_in_parts_as_a_whole(text in prop_oneof![text(), any::<String>()]) {
+        let mut folded = Vec::new();
+        fold_into(&text, &mut folded);
+        prop_assert_eq!(String::from_utf8(folded).unwrap(), fold_case(&text));
+    }
+
+    #[test]
     fn a_damaged_index_does_no_harm(rows in rows(), needle in text(), damage in prop::collection::vec((any::<usize>(), any::<u8>()), 1..8), cut in any::<usize>()) {
         let rows: Vec<Row> = rows.into_iter().filter(|row| row.left_at.is_some()).collect();
         let count = u32::try_from(rows.len()).unwrap();
