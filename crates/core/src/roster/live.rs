@@ -1,7 +1,8 @@
 //! The roster of a session that goes on: its orders kept up to date peer by peer, so that no page of it sorts, scans or counts.
 
-use super::page::{Order, Query, Search, Sort};
+use super::page::{Order, Query, Sort};
 use super::row::{Length, Part, length};
+use super::search::Search;
 use crate::fold::{Changes, Facts, PeerIx, Reading};
 use crate::ranked::Ranked;
 use crate::time::Timestamp;

@@ -1,9 +1,8 @@
 //! Which rows of a roster an answer shows, in which order.
 
-use super::snapshot::{RowView, Snapshot};
+use super::search::Search;
+use super::snapshot::Snapshot;
 use crate::time::Timestamp;
-use unicase::UniCase;
-use uuid::Uuid;
 
 /// What the list is ordered by; ties by id, then session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -22,43 +21,6 @@ pub struct Order {
     pub sort: Sort,
     /// Whether the greatest comes first.
     pub descending: bool,
-}
-
-/// What to search for: part of the display name, or how the participant's id or custom id begins.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Search {
-    text: Box<str>,
-    folded: Box<str>,
-}
-
-impl Search {
-    /// Search for a text; an empty one matches every row.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self { text: text.into(), folded: fold_case(text).into() }
-    }
-
-    /// Whether a row, as shown, matches.
-    #[must_use]
-    pub fn matches(&self, row: RowView<'_>) -> bool {
-        self.finds(row.id(), row.custom_participant_id(), row.display_name())
-    }
-
-    /// Whether a participant's id, custom id or display name matches.
-    pub(super) fn finds(&self, id: Uuid, custom_id: Option<&str>, name: Option<&str>) -> bool {
-        let mut buffer = Uuid::encode_buffer();
-        let id: &str = id.hyphenated().encode_lower(&mut buffer);
-        self.text.is_empty()
-            || id.starts_with(&*self.text)
-            || custom_id.is_some_and(|custom| custom.starts_with(&*self.text))
-            || name.is_some_and(|name| fold_case(name).contains(&*self.folded))
-    }
-}
-
-/// Full Unicode case folding, without normalisation.
-#[must_use]
-pub fn fold_case(text: &str) -> String {
-    UniCase::unicode(text).to_folded_case()
 }
 
 /// Which rows to show.
@@ -88,15 +50,12 @@ pub struct Page {
 }
 
 impl<B: AsRef<[u8]>> Snapshot<B> {
-    /// The rows that a query shows at `now`; a page past the end is empty. Without a search it costs the same wherever the page lies.
+    /// The rows that a query shows at `now`; a page past the end is empty. Without a search it costs the same wherever the page lies; what a search finds
+    /// can be kept for more pages (see [`Snapshot::page_of`]).
     #[must_use]
     pub fn page(&self, query: &Query, now: Timestamp) -> Page {
         if let Some(search) = &query.search {
-            let mut all = self.slice(query.order, 0, self.len(), now);
-            all.retain(|ix| search.matches(self.row(*ix)));
-            let total = u32::try_from(all.len()).unwrap_or(u32::MAX);
-            let (from, to) = bounds(query, total);
-            return Page { total, offset: from, rows: all[from as usize..to as usize].to_vec() };
+            return self.page_of(&self.search(search), query, now);
         }
         let (from, to) = bounds(query, self.len());
         Page { total: self.len(), offset: from, rows: self.slice(query.order, from, to, now) }
@@ -119,7 +78,7 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     }
 }
 
-fn bounds(query: &Query, total: u32) -> (u32, u32) {
+pub(super) fn bounds(query: &Query, total: u32) -> (u32, u32) {
     let from = u32::try_from(query.offset).unwrap_or(u32::MAX).min(total);
     (from, from.saturating_add(query.limit).min(total))
 }

@@ -3,15 +3,17 @@
 //! The same bytes serve from memory and from a mapped file. All numbers are little-endian.
 //!
 //! ```text
-//! header    magic, rows, gone, heap offset, the tag's place, validity
+//! header    magic, rows, gone, heap offset, the tag's place, where the heap ends, validity, where all ends
 //! records   RECORD bytes a row, by (joined_at, id, session)
 //! gone      u32 a row that is gone, by (length, id, session)
 //! present   u32 a row that is in, by its length at any one time, then (id, session)
 //! by id     u32 a row, by (id, session)
 //! heap      strings, details, the caller's tag
+//! index     for searches, of rosters that are large and steady
 //! ```
 
 use super::row::{Details, Fields, Length, Row};
+use super::search::{Index, Texts, build};
 use crate::fold::Validity;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
@@ -19,11 +21,13 @@ use std::ops::Range;
 use uuid::Uuid;
 
 /// Names the format and its version. A file of another one is rebuilt, not read.
-const MAGIC: [u8; 8] = *b"rbseg\0\0\x01";
-const HEADER: usize = 72;
+const MAGIC: [u8; 8] = *b"rbseg\0\0\x02";
+const HEADER: usize = 80;
 pub(super) const RECORD: usize = 96;
 /// The text fields of a row, in the order in which the heap has them.
 const TEXTS: usize = 4;
+/// Fewer rows are all looked at by a search, in some tenths of a millisecond, and have no index.
+const INDEXED: usize = 4_096;
 /// In place of a string's length: there is none.
 const NO_TEXT: u32 = u32::MAX;
 
@@ -49,7 +53,12 @@ pub struct Snapshot<B> {
 
 /// Encodes rows, with the span of `now` for which they hold and a tag that the caller gives meaning to (what they were made from).
 #[must_use]
-pub fn encode(mut rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
+pub fn encode(rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
+    encode_indexed(rows, validity, tag, INDEXED)
+}
+
+/// The same, with an index from so many rows on.
+pub(super) fn encode_indexed(mut rows: Vec<Row>, validity: Validity, tag: &[u8], indexed: usize) -> Vec<u8> {
     rows.sort_unstable_by_key(|row| (row.joined_at, row.id, row.session));
     let indices = || 0..u32::try_from(rows.len()).unwrap_or(u32::MAX);
     let row = |ix: &u32| &rows[*ix as usize];
@@ -70,8 +79,10 @@ pub fn encode(mut rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
     }
     let tag_at = heap.len() as u64;
     heap.extend_from_slice(tag);
+    // A roster that someone is in is soon made anew.
+    let index = if rows.len() >= indexed && present.is_empty() { index(&rows) } else { Vec::new() };
 
-    let mut out = Vec::with_capacity(HEADER + records.len() + rows.len() * 8 + heap.len());
+    let mut out = Vec::with_capacity(HEADER + records.len() + rows.len() * 8 + heap.len() + index.len());
     out.extend_from_slice(&MAGIC);
     let heap_at = (HEADER + records.len() + rows.len() * 8) as u64;
     for number in [rows.len() as u64, gone.len() as u64, heap_at, heap_at + tag_at, tag.len() as u64, heap_at + heap.len() as u64] {
@@ -79,10 +90,19 @@ pub fn encode(mut rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(&validity.relied_on.micros().to_le_bytes());
     out.extend_from_slice(&validity.until.micros().to_le_bytes());
+    out.extend_from_slice(&(heap_at + (heap.len() + index.len()) as u64).to_le_bytes());
     out.extend_from_slice(&records);
     out.extend(gone.into_iter().chain(present).chain(by_id).flat_map(u32::to_le_bytes));
     out.extend_from_slice(&heap);
+    out.extend_from_slice(&index);
     out
+}
+
+fn index(rows: &[Row]) -> Vec<u8> {
+    build(u32::try_from(rows.len()).unwrap_or(u32::MAX), |ix| {
+        let row = &rows[ix as usize];
+        Texts { name: row.display_name.as_deref(), custom_id: row.custom_participant_id.as_deref() }
+    })
 }
 
 /// Orders by length: of those who are in, whoever has been in longest comes last at any `now`.
@@ -145,10 +165,10 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
             return Err(SnapshotError::Format);
         }
         let number = |ix: usize| u64_at(header, 8 + ix * 8);
-        let (rows, gone, heap_at, end) = (number(0), number(1), number(2), number(5));
+        let (rows, gone, heap_at, heap_end, end) = (number(0), number(1), number(2), number(5), number(8));
         let expected = (HEADER as u64).checked_add(rows.saturating_mul(RECORD as u64 + 8));
         let (Ok(rows), Ok(gone)) = (u32::try_from(rows), u32::try_from(gone)) else { return Err(SnapshotError::Format) };
-        if expected != Some(heap_at) || gone > rows || end != bytes.as_ref().len() as u64 {
+        if expected != Some(heap_at) || gone > rows || heap_end > end || end != bytes.as_ref().len() as u64 {
             return Err(SnapshotError::Short);
         }
         let time = |at| Timestamp::from_micros(i64_at(header, at));
@@ -180,6 +200,12 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         self.validity
     }
 
+    /// Whether the rows are the same at every `now` from the one that they were made at on: nobody is in, and nothing is still to come.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.all_gone() && self.validity.until == Validity::default().until
+    }
+
     /// What the caller tagged the rows with.
     #[must_use]
     pub fn tag(&self) -> &[u8] {
@@ -200,9 +226,42 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     /// The row of a peer.
     #[must_use]
     pub fn find(&self, id: Uuid) -> Option<u32> {
-        let by_id = |place: u32| self.place(self.rows + place);
-        let at = search(self.rows, |place| self.row(by_id(place)).id() < id);
-        (at < self.rows && self.row(by_id(at)).id() == id).then(|| by_id(at))
+        let at = search(self.rows, |place| self.row(self.by_id(place)).id() < id);
+        (at < self.rows && self.row(self.by_id(at)).id() == id).then(|| self.by_id(at))
+    }
+
+    /// The rows of peers with ids from one to another, both included. Of these no row is looked at.
+    pub(super) fn with_ids(&self, from: Uuid, to: Uuid) -> impl Iterator<Item = u32> {
+        let first = search(self.rows, |place| self.row(self.by_id(place)).id() < from);
+        let end = search(self.rows, |place| self.row(self.by_id(place)).id() <= to);
+        (first..end).map(|place| self.by_id(place))
+    }
+
+    /// The row at a place of the order by id.
+    fn by_id(&self, place: u32) -> u32 {
+        self.place(self.rows + place)
+    }
+
+    /// Whether nobody is in.
+    pub(super) fn all_gone(&self) -> bool {
+        self.gone == self.rows
+    }
+
+    /// The row at a place of the order by length of those who are gone.
+    pub(super) fn gone_at(&self, place: u32) -> u32 {
+        self.place(place)
+    }
+
+    /// How many bytes of it are for searches.
+    #[must_use]
+    pub fn index_size(&self) -> usize {
+        self.size() - usize::try_from(u64_at(self.bytes.as_ref(), 48)).unwrap_or_default().min(self.size())
+    }
+
+    /// What searches look up in, if there is one.
+    pub(super) fn index(&self) -> Option<Index<'_>> {
+        let at = usize::try_from(u64_at(self.bytes.as_ref(), 48)).ok()?;
+        Index::new(self.bytes.as_ref().get(at..)?, self.rows)
     }
 
     /// Appends the places of the rows in a range of the order by length at `now`, ascending.

@@ -13,6 +13,7 @@ mod events;
 mod guard;
 mod health;
 mod json;
+mod kept;
 pub mod metrics;
 mod openapi;
 mod params;

@@ -1,7 +1,8 @@
 //! The API's own description, made from the handlers.
 
 use super::Http;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use super::kept::Has;
+use axum::http::header::CACHE_CONTROL;
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http as Scheme, HttpAuthScheme, SecurityScheme};
@@ -31,5 +32,5 @@ pub(super) fn about() -> OpenApi {
 pub(super) fn serve(api: &OpenApi) -> MethodRouter<Http> {
     // A document that was built here has no way not to be JSON.
     let text = Bytes::from(api.to_json().unwrap_or_default());
-    get(move || async move { ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")], text) })
+    get(move |has: Has| async move { ([(CACHE_CONTROL, "public, max-age=300")], has.or_text(text)) })
 }

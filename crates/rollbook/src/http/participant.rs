@@ -4,10 +4,11 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
+use super::kept::{Has, Kept};
 use super::params::{Param, Params, document};
 use super::participants::{AS_OF, INCLUDE_PEER_EVENTS, INCLUDE_STAYS, extras};
 use super::row::{self, ROW_BYTES};
-use super::schema::{ParticipantAnswer, ParticipantPath, ReadErrors};
+use super::schema::{NotModified, ParticipantAnswer, ParticipantPath, ReadErrors};
 use axum::extract::{RawQuery, State};
 
 /// What may be asked. The `filters` of old clients asked for statistics that are not recorded, and is ignored.
@@ -19,10 +20,10 @@ document!(Known, PARAMS);
 #[utoipa::path(
     get, path = "/accounts/{account_id}/realtime/kit/{app_id}/sessions/{session_id}/participants/{participant_id}", tag = "sessions",
     operation_id = "get_participant", params(ParticipantPath, Known),
-    responses((status = 200, description = "The participant", body = ParticipantAnswer), ReadErrors),
+    responses((status = 200, description = "The participant", body = ParticipantAnswer), NotModified, ReadErrors),
     security(("bearer" = []), ("email" = [], "key" = []))
 )]
-pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
+pub(super) async fn details(State(http): State<Http>, reader: Reader, has: Has, RawQuery(query): RawQuery) -> Result<Kept, ApiError> {
     let params = Params::read(query.as_deref(), PARAMS)?;
     let (extras, as_of) = (extras(&params)?, params.time("as_of")?);
     let (session, participant) = (reader.id("session_id")?, reader.id("participant_id")?);
@@ -33,5 +34,5 @@ pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(q
         row::participant(&mut json, row, answer.now, extras);
     }
     json.raw("}}");
-    Ok(json)
+    Ok(has.or_text(json.into_bytes()))
 }

@@ -4,14 +4,16 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
+use super::kept::{Has, Kept, Tag};
 use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, document};
 use super::respond::{paging, work};
 use super::row::{self, Extras, ROW_BYTES};
-use super::schema::{ParticipantsAnswer, ReadErrors, SessionPath};
-use crate::ledger::{PageAnswer, RosterAnswer, View};
+use super::schema::{NotModified, ParticipantsAnswer, ReadErrors, SessionPath};
+use crate::ledger::{PageAnswer, Print, RosterAnswer, View};
 use axum::extract::{RawQuery, State};
 use rollbook_core::roster::{Order, Query, Search, Sort};
 use rollbook_core::time::Timestamp;
+use uuid::Uuid;
 
 /// Show the peers' events.
 pub(super) const INCLUDE_PEER_EVENTS: Param =
@@ -70,6 +72,24 @@ impl Asked {
             as_of: params.time("as_of")?,
         })
     }
+
+    /// The name of the answer, of rows that follow from what the print is of.
+    fn tag(&self, session: Uuid, print: &Print) -> Tag {
+        let Self { view, query: Query { order, search, offset, limit, .. }, extras, as_of } = self;
+        let choices = [
+            *view == View::Consolidated,
+            order.sort == Sort::Duration,
+            order.descending,
+            extras.events,
+            extras.stays,
+            search.is_some(),
+            as_of.is_some(),
+        ];
+        let as_of = as_of.map_or(0, Timestamp::micros).to_le_bytes();
+        let search = search.as_ref().map_or("", Search::text).as_bytes();
+        let (offset, limit) = (offset.to_le_bytes(), limit.to_le_bytes());
+        Tag::of(&[print, session.as_bytes(), &choices.map(u8::from), &offset, &limit, &as_of, search])
+    }
 }
 
 /// Which extras were asked for.
@@ -81,20 +101,21 @@ pub(super) fn extras(params: &Params<'_>) -> Result<Extras, ApiError> {
 #[utoipa::path(
     get, path = "/accounts/{account_id}/realtime/kit/{app_id}/sessions/{session_id}/participants", tag = "sessions",
     operation_id = "list_participants", params(SessionPath, Known),
-    responses((status = 200, description = "A page of the list", body = ParticipantsAnswer), ReadErrors),
+    responses((status = 200, description = "A page of the list", body = ParticipantsAnswer), NotModified, ReadErrors),
     security(("bearer" = []), ("email" = [], "key" = []))
 )]
-pub(super) async fn list(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
+pub(super) async fn list(State(http): State<Http>, reader: Reader, has: Has, RawQuery(query): RawQuery) -> Result<Kept, ApiError> {
     let asked = Asked::of(&Params::read(query.as_deref(), PARAMS)?)?;
     let session = reader.id("session_id")?;
     let answer = http.ledger.participants(reader.app(), session, asked.view, &asked.query, asked.as_of).await?;
     let answer = answer.ok_or_else(ApiError::not_found)?;
-    work(is_heavy(&answer, asked.extras), move || render(&answer, asked.extras)).await
+    let tag = answer.print.map(|print| asked.tag(session, &print));
+    has.or(tag, work(is_heavy(&answer, asked.extras), move || render(&answer, asked.extras))).await
 }
 
 /// All rows of a roster as the list has them, with all that can be shown of them.
 pub(crate) fn all_rows(answer: &RosterAnswer) -> Vec<u8> {
-    let RosterAnswer { roster, now } = answer;
+    let RosterAnswer { roster, now, .. } = answer;
     let mut json = Json::with_capacity(roster.len() as usize * ROW_BYTES);
     json.list(0..roster.len(), |json, place| row::participant(json, roster.row(place), *now, Extras { events: true, stays: true }));
     json.into_bytes()

@@ -4,10 +4,11 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
+use super::kept::{Has, Kept};
 use super::params::{Param, Params, document};
 use super::participants::{INCLUDE_PEER_EVENTS, INCLUDE_STAYS, extras};
 use super::row::{self, ROW_BYTES};
-use super::schema::{PeerAnswer, PeerPath, ReadErrors};
+use super::schema::{NotModified, PeerAnswer, PeerPath, ReadErrors};
 use axum::extract::{RawQuery, State};
 
 /// What may be asked. `filters` would pick parts of `peer_report`, of which none are recorded.
@@ -19,10 +20,10 @@ document!(Known, PARAMS);
 #[utoipa::path(
     get, path = "/accounts/{account_id}/realtime/kit/{app_id}/sessions/peer-report/{peer_id}", tag = "sessions",
     operation_id = "get_peer_report", params(PeerPath, Known),
-    responses((status = 200, description = "The peer, in the session that it joined latest", body = PeerAnswer), ReadErrors),
+    responses((status = 200, description = "The peer, in the session that it joined latest", body = PeerAnswer), NotModified, ReadErrors),
     security(("bearer" = []), ("email" = [], "key" = []))
 )]
-pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
+pub(super) async fn details(State(http): State<Http>, reader: Reader, has: Has, RawQuery(query): RawQuery) -> Result<Kept, ApiError> {
     let extras = extras(&Params::read(query.as_deref(), PARAMS)?)?;
     let peer = reader.id("peer_id")?;
     let answer = http.ledger.peer(reader.app(), peer).await?.ok_or_else(ApiError::not_found)?;
@@ -32,5 +33,5 @@ pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(q
         row::peer(&mut json, row, answer.now, extras);
     }
     json.raw("}}");
-    Ok(json)
+    Ok(has.or_text(json.into_bytes()))
 }

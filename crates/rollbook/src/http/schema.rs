@@ -4,7 +4,7 @@
 mod failures;
 mod paths;
 
-pub(super) use failures::{ReadErrors, WriteErrors};
+pub(super) use failures::{NotModified, ReadErrors, WriteErrors};
 pub(super) use paths::{AppPath, EnginePath, ParticipantPath, PeerPath, SessionPath};
 
 use utoipa::ToSchema;

@@ -4,8 +4,9 @@ use super::Http;
 use super::auth::Reader;
 use super::error::ApiError;
 use super::json::Json;
+use super::kept::{Has, Kept};
 use super::params::{Kind, Param, Params, document};
-use super::schema::{ReadErrors, SessionAnswer as Documented, SessionPath};
+use super::schema::{NotModified, ReadErrors, SessionAnswer as Documented, SessionPath};
 use crate::ledger::SessionAnswer;
 use axum::extract::{RawQuery, State};
 use rollbook_core::id::App;
@@ -24,14 +25,14 @@ document!(Known, PARAMS);
 #[utoipa::path(
     get, path = "/accounts/{account_id}/realtime/kit/{app_id}/sessions/{session_id}", tag = "sessions",
     operation_id = "get_session", params(SessionPath, Known),
-    responses((status = 200, description = "The session", body = Documented), ReadErrors),
+    responses((status = 200, description = "The session", body = Documented), NotModified, ReadErrors),
     security(("bearer" = []), ("email" = [], "key" = []))
 )]
-pub(super) async fn details(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
+pub(super) async fn details(State(http): State<Http>, reader: Reader, has: Has, RawQuery(query): RawQuery) -> Result<Kept, ApiError> {
     let breakouts = Params::read(query.as_deref(), PARAMS)?.flag("include_breakout_rooms")?;
     let session = reader.id("session_id")?;
     let answer = http.ledger.session(reader.app(), session, breakouts).await?.ok_or_else(ApiError::not_found)?;
-    Ok(render(&answer, reader.app(), breakouts))
+    Ok(has.or_text(render(&answer, reader.app(), breakouts).into_bytes()))
 }
 
 /// The session's fields twice: in `data`, where today's SDKs read them, and in `data.session`, where their predecessors do.

@@ -4,9 +4,10 @@ use super::Http;
 use super::auth::{Reader, read_id};
 use super::error::ApiError;
 use super::json::Json;
+use super::kept::{Has, Kept};
 use super::params::{Kind, PAGE_NO, PER_PAGE, Param, Params, SORT_ORDER, document};
 use super::respond::paging;
-use super::schema::{AppPath, ReadErrors, SessionsAnswer};
+use super::schema::{AppPath, NotModified, ReadErrors, SessionsAnswer};
 use super::session::{SESSION_BYTES, summary};
 use crate::ledger::{SessionList, SessionsQuery};
 use axum::extract::{RawQuery, State};
@@ -51,15 +52,15 @@ pub(super) fn asked(params: &Params<'_>) -> Result<Option<SessionsQuery>, ApiErr
 #[utoipa::path(
     get, path = "/accounts/{account_id}/realtime/kit/{app_id}/sessions", tag = "sessions",
     operation_id = "list_sessions", params(AppPath, Known),
-    responses((status = 200, description = "A page of the list", body = SessionsAnswer), ReadErrors),
+    responses((status = 200, description = "A page of the list", body = SessionsAnswer), NotModified, ReadErrors),
     security(("bearer" = []), ("email" = [], "key" = []))
 )]
-pub(super) async fn list(State(http): State<Http>, reader: Reader, RawQuery(query): RawQuery) -> Result<Json, ApiError> {
+pub(super) async fn list(State(http): State<Http>, reader: Reader, has: Has, RawQuery(query): RawQuery) -> Result<Kept, ApiError> {
     let list = match asked(&Params::read(query.as_deref(), PARAMS)?)? {
         Some(query) => http.ledger.sessions(reader.app(), &query).await?,
         None => SessionList::default(),
     };
-    Ok(render(&list, reader.app()))
+    Ok(has.or_text(page(&list, reader.app())))
 }
 
 /// A page of the list, as a client gets it.

@@ -1,6 +1,7 @@
 //! What a held roster was made from, and whether that still stands.
 
 use super::Inner;
+use super::searches::Searches;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::roster::Snapshot;
@@ -11,6 +12,9 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// A digest of what a roster was made from: the same on every node for the same batches, however many ledgers had the same numbers of them.
+pub type Print = [u8; 32];
+
 /// A roster in memory or mapped, with what it was made from.
 pub(super) struct Held {
     pub(super) roster: Arc<Snapshot<Bytes>>,
@@ -20,6 +24,10 @@ pub(super) struct Held {
     pub(super) epoch: u64,
     /// Whether the rows have all their details, or of these only the stays.
     pub(super) complete: bool,
+    /// What was searched for in the rows.
+    pub(super) searches: Arc<Searches>,
+    /// None where the rows change with `now`, or where what the basis says may be of another history of the ledger.
+    pub(super) print: Option<Print>,
 }
 
 /// What a roster was made from: while none of it changes, neither does the roster.
@@ -29,8 +37,8 @@ pub(super) struct Basis {
     pub(super) vector: Vector,
     /// Every look-up of breakouts, with what it found.
     pub(super) children: Vec<(Uuid, Vec<Stream>)>,
-    /// A digest of each stream's last batch, of a roster in a file: a ledger that was put back from a backup comes to the same
-    /// sequence numbers by another way.
+    /// A digest of each stream's last batch, of a roster that does not change with `now`: a ledger that was put back from a backup comes
+    /// to the same sequence numbers by another way.
     pub(super) last: [u8; 32],
 }
 
@@ -46,6 +54,11 @@ impl Basis {
     pub(super) fn encode(&self) -> Vec<u8> {
         // Plain data into memory: there is nothing to fail, and an empty tag would only make the roster be made anew.
         postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// The digest of all of it.
+    pub(super) fn print(&self) -> Print {
+        Sha256::digest(self.encode()).into()
     }
 
     pub(super) fn decode(tag: &[u8]) -> Option<Self> {

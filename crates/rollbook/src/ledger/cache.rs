@@ -3,6 +3,7 @@
 use super::View;
 use super::basis::Held;
 use super::fold::Fold;
+use super::searches;
 use lru::LruCache;
 use rollbook_core::id::{App, Stream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,11 +137,8 @@ impl Value {
                 Self::Fold(fold) => fold.weight(),
                 // A mapped roster costs address space; what of it is resident, the system takes back by itself.
                 Self::Roster(held) => {
-                    if held.mapped {
-                        0
-                    } else {
-                        held.roster.size() as u64
-                    }
+                    let rows = if held.mapped { 0 } else { held.roster.size() as u64 };
+                    rows + searches::weight(held.roster.len())
                 }
             }
     }

@@ -85,10 +85,17 @@ struct Asked {
     details: bool,
 }
 
-/// A roster, or what is to be one in a file too.
+/// A roster, or what is to be one that is named by what it was made from, and perhaps in a file too.
 enum Made {
     Held(Arc<Held>),
-    Lasting(Rows, Basis),
+    Steady(Rows, Basis),
+}
+
+impl Rows {
+    /// See [`Snapshot::is_steady`].
+    fn are_steady(&self) -> bool {
+        self.validity.until == Validity::default().until && self.rows.iter().all(|row| row.left_at.is_some())
+    }
 }
 
 impl Inner {
@@ -136,12 +143,15 @@ impl Inner {
         let (this, of) = (Arc::clone(self), asked.clone());
         let made = aside(move || {
             let rows = rows_of(&members, &of);
-            let lasting = rows.settled && as_of.is_none() && this.segments.are_kept();
-            if lasting { Made::Lasting(rows, basis) } else { Made::Held(this.hold(&of, rows, basis, false)) }
+            if rows.are_steady() && basis.is_of(&members) {
+                Made::Steady(rows, basis)
+            } else {
+                Made::Held(this.hold(&of, rows, basis, false))
+            }
         });
         let held = match made.await? {
             Made::Held(held) => held,
-            Made::Lasting(rows, mut basis) => {
+            Made::Steady(rows, mut basis) => {
                 basis.last = self.last_batches(app, &basis.vector).await?;
                 // In another epoch these may be the last batches of another history.
                 let stands = self.store.epoch() == asked.epoch;
@@ -149,23 +159,40 @@ impl Inner {
                 aside(move || this.hold(&of, rows, basis, stands)).await?
             }
         };
-        Ok(RosterAnswer { roster: Arc::clone(&held.roster), now: as_of.unwrap_or(asked.now) })
+        Ok(held.answer(as_of.unwrap_or(asked.now)))
     }
 
-    /// Makes a roster of rows, and holds it, in a file too if it is to last.
-    fn hold(&self, asked: &Asked, rows: Rows, basis: Basis, lasting: bool) -> Arc<Held> {
+    /// Makes a roster of rows, and holds it. Where the basis names the last batches of this very ledger, it names the roster, too; and if
+    /// nothing but an event can change that, it is written to a file.
+    fn hold(&self, asked: &Asked, rows: Rows, basis: Basis, named: bool) -> Arc<Held> {
         let Rows { session, rows, validity, settled } = rows;
         let complete = asked.details || settled;
         let bytes = Bytes::from(encode(rows, validity, &basis.encode()));
-        if lasting {
+        if named && settled && asked.as_of.is_none() {
             self.segments.write(&asked.app, session, asked.view, &bytes);
         }
+        let print = named.then(|| basis.print());
         let roster = Snapshot::new(bytes).unwrap_or_else(|_| Snapshot::empty());
-        let held = Arc::new(Held { roster: Arc::new(roster), basis, mapped: false, epoch: asked.epoch, complete });
+        let held = Arc::new(Held {
+            roster: Arc::new(roster),
+            basis,
+            mapped: false,
+            epoch: asked.epoch,
+            complete,
+            searches: Arc::default(),
+            print,
+        });
         if validity.holds(asked.now) {
             self.cache.hold_roster(&asked.app, asked.session, asked.view, Arc::clone(&held));
         }
         held
+    }
+}
+
+impl Basis {
+    /// Whether folds know nothing that came after what the basis says. They only grow, so what was read from them meanwhile has no more either.
+    fn is_of(&self, members: &[(Arc<Fold>, Option<Uuid>)]) -> bool {
+        members.iter().all(|(fold, _)| fold.lock().vector().iter().all(|known| self.vector.contains(known)))
     }
 }
 

@@ -11,12 +11,16 @@ mod fold;
 mod links;
 mod making;
 mod roster;
+mod searches;
 mod segments;
 mod sessions;
 mod writer;
 
+pub use basis::Print;
+
 use cache::Cache;
 use making::Makers;
+use searches::Searches;
 use segments::Segments;
 use writer::Writers;
 
@@ -78,6 +82,9 @@ pub struct RosterAnswer {
     pub roster: Arc<Snapshot<Bytes>>,
     /// `now`.
     pub now: Timestamp,
+    /// Of all that the rows follow from; none where they change with `now`, too.
+    pub print: Option<Print>,
+    searches: Arc<Searches>,
 }
 
 /// A page of a participants list.
@@ -89,6 +96,8 @@ pub struct PageAnswer {
     pub offset: u32,
     /// `now`.
     pub now: Timestamp,
+    /// Of all that the rows follow from, beside the query; none where they change with `now`, too.
+    pub print: Option<Print>,
     rows: PageRows,
 }
 

@@ -112,32 +112,47 @@ impl Ledger {
     }
 }
 
+impl Held {
+    pub(super) fn answer(&self, now: Timestamp) -> RosterAnswer {
+        RosterAnswer { roster: Arc::clone(&self.roster), now, print: self.print, searches: Arc::clone(&self.searches) }
+    }
+}
+
 impl RosterAnswer {
-    /// A page of the roster. A search looks at every row: of a large roster it is done where it holds up nobody.
+    /// A page of the roster. A search that nothing is known of yet may look at many rows: of a large roster it is done where it holds up nobody.
     async fn page(self, query: &Query) -> Result<PageAnswer, StoreError> {
-        if query.search.is_none() || self.roster.len() < SEARCHED_AT_ONCE {
-            return Ok(self.page_at_once(query));
+        let Some(search) = query.search.as_ref().filter(|_| self.roster.len() >= SEARCHED_AT_ONCE) else {
+            let page = self.roster.page(query, self.now);
+            return Ok(self.showing(page));
+        };
+        if let Some(hits) = self.searches.ready(search, query.order) {
+            let page = self.roster.page_of(&hits, query, self.now);
+            return Ok(self.showing(page));
         }
-        let query = query.clone();
-        let searched = tokio::task::spawn_blocking(move || self.page_at_once(&query)).await;
-        searched.map_err(|e| StoreError::Damaged(format!("roster not searched: {e}")))
+        let (query, search) = (query.clone(), search.clone());
+        let searched = tokio::task::spawn_blocking(move || {
+            let hits = self.searches.hits(&self.roster, &search);
+            let page = self.roster.page_of(&hits, &query, self.now);
+            self.showing(page)
+        });
+        searched.await.map_err(|e| StoreError::Damaged(format!("roster not searched: {e}")))
     }
 
-    fn page_at_once(self, query: &Query) -> PageAnswer {
-        let Page { total, offset, rows } = self.roster.page(query, self.now);
-        PageAnswer { total, offset, now: self.now, rows: PageRows::Of(self.roster, rows) }
+    fn showing(self, page: Page) -> PageAnswer {
+        let Page { total, offset, rows } = page;
+        PageAnswer { total, offset, now: self.now, print: self.print, rows: PageRows::Of(self.roster, rows) }
     }
 
     /// The row of one peer.
     fn only(self, peer: Uuid) -> Option<PageAnswer> {
         let place = self.roster.find(peer)?;
-        Some(PageAnswer { total: 1, offset: 0, now: self.now, rows: PageRows::Of(self.roster, vec![place]) })
+        Some(PageAnswer { total: 1, offset: 0, now: self.now, print: self.print, rows: PageRows::Of(self.roster, vec![place]) })
     }
 }
 
 impl PageAnswer {
     fn of_live(page: LivePage, now: Timestamp) -> Self {
-        Self { total: page.total, offset: page.offset, now, rows: PageRows::Extract(page.rows) }
+        Self { total: page.total, offset: page.offset, now, print: None, rows: PageRows::Extract(page.rows) }
     }
 }
 
@@ -178,7 +193,7 @@ impl Inner {
             return Ok(None);
         }
         let now = as_of.unwrap_or(now);
-        Ok(held.roster.validity().holds(now).then(|| RosterAnswer { roster: Arc::clone(&held.roster), now }))
+        Ok(held.roster.validity().holds(now).then(|| held.answer(now)))
     }
 
     /// The roster in memory; else the segment, if the batches that it was made up to are the store's.

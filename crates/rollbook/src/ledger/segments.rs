@@ -19,19 +19,15 @@ impl Segments {
         Self(folder)
     }
 
-    /// Whether there is a folder for them.
-    pub(super) fn are_kept(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// The segment of a session, if there is one that this version reads.
     pub(super) fn open(&self, app: &App, session: Uuid, view: View, epoch: u64) -> Option<Held> {
         let roster = Snapshot::new(map(&self.path(app, session, view)?).ok()?).ok()?;
         let basis = Basis::decode(roster.tag())?;
-        Some(Held { roster: Arc::new(roster), basis, mapped: true, epoch, complete: true })
+        let print = roster.is_steady().then(|| basis.print());
+        Some(Held { roster: Arc::new(roster), basis, mapped: true, epoch, complete: true, searches: Arc::default(), print })
     }
 
-    /// Writes a segment in place of an older one: readers have either. One that can't be written is missed by nobody.
+    /// Writes a segment, where there is a folder, in place of an older one: readers have either. One that can't be written is missed by nobody.
     pub(super) fn write(&self, app: &App, session: Uuid, view: View, roster: &[u8]) {
         let Some(path) = self.path(app, session, view) else { return };
         if let Err(error) = replace(&path, roster) {

@@ -6,6 +6,9 @@ use utoipa::openapi::response::Response;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Header, Ref, RefOr, ResponseBuilder};
 
+/// What a reading request gets instead of what the client has.
+pub(in crate::http) struct NotModified;
+
 /// What a reading request may get instead.
 pub(in crate::http) struct ReadErrors;
 
@@ -13,6 +16,14 @@ pub(in crate::http) struct ReadErrors;
 pub(in crate::http) struct WriteErrors;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
+
+impl IntoResponses for NotModified {
+    fn responses() -> Responses {
+        let etag = Header::new(ObjectBuilder::new().schema_type(Type::String));
+        let response = ResponseBuilder::new().description("The client has the answer: if-none-match names it").header("etag", etag);
+        Responses::from([("304".to_owned(), RefOr::T(response.build()))])
+    }
+}
 
 impl IntoResponses for ReadErrors {
     fn responses() -> Responses {
