@@ -1,6 +1,7 @@
 //! Which rows of a roster an answer shows, in which order.
 
-use super::snapshot::{RowView, Snapshot};
+use super::form::RowView;
+use super::snapshot::Snapshot;
 use crate::time::Timestamp;
 use unicase::UniCase;
 use uuid::Uuid;
@@ -41,7 +42,7 @@ impl Search {
     /// Whether a row, as shown, matches.
     #[must_use]
     pub fn matches(&self, row: RowView<'_>) -> bool {
-        self.finds(row.id(), row.custom_participant_id(), row.display_name())
+        self.finds(row.id(), row.custom_participant_id().as_deref(), row.display_name().as_deref())
     }
 
     /// Whether a participant's id, custom id or display name matches.
