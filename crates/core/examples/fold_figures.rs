@@ -126,8 +126,7 @@ impl Session {
 }
 
 fn shown(row: RowView<'_>) -> usize {
-    black_box((row.id(), row.joined_at(), row.left_at(), row.length(), row.created_at(), row.updated_at()));
-    black_box((row.user_id(), row.custom_participant_id(), row.display_name(), row.preset_name())).0.map_or(0, str::len)
+    usize::from(black_box(row.shown()).is_plain)
 }
 
 /// What each participant takes, by what it is for; the rosters' lists are among the records.

@@ -95,11 +95,10 @@ impl App {
     /// The public id of an event of a stream; `peer` where the event is a roster and the id is that of one peer's entry.
     #[must_use]
     pub fn event(&self, stream: Uuid, source: &str, id: &str, peer: Option<Uuid>) -> Uuid {
-        let mut name = format!("event:{stream}:{}:{source}:{id}", source.len());
-        if let Some(peer) = peer {
-            name.push_str(&format!(":{peer}"));
+        match peer {
+            Some(peer) => event_id(self.namespace, stream, source, &format!("{id}:{peer}")),
+            None => event_id(self.namespace, stream, source, id),
         }
-        Uuid::new_v5(&self.namespace, name.as_bytes())
     }
 
     /// The stream that keeps a source's life-cycle.
@@ -119,6 +118,11 @@ impl App {
             },
         }
     }
+}
+
+/// The public id of an event of a stream, in an app's namespace.
+pub(crate) fn event_id(namespace: Uuid, stream: Uuid, source: &str, id: &str) -> Uuid {
+    Uuid::new_v5(&namespace, format!("event:{stream}:{}:{source}:{id}", source.len()).as_bytes())
 }
 
 fn check_id(what: &'static str, id: &str, max: usize) -> Result<(), AppError> {

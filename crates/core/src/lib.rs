@@ -4,6 +4,7 @@
 //! dependencies offer no way to. Every answer is a function of the set of events and of `now`.
 
 pub mod codec;
+pub mod digits;
 pub mod event;
 pub mod fold;
 pub mod id;

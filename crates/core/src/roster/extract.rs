@@ -1,52 +1,60 @@
 //! Rows taken out of a session that goes on: what a page shows, apart from what goes on changing.
 
-use super::row::Part;
-use super::snapshot::{RECORD, RowView, put_details, put_record};
+use super::form::{Form, RowView, Writer};
+use super::row::{Details, Part};
+use super::tables::Tables;
 use crate::fold::PeerIx;
 
 /// Some rows in an order of their own, as a roster's bytes have them.
 #[derive(Clone, Debug, Default)]
 pub struct Extract {
-    records: Vec<u8>,
-    heap: Vec<u8>,
+    form: Form,
+    rows: Vec<u8>,
+    starts: Vec<usize>,
+    sessions: Vec<u8>,
+    names: Vec<u8>,
 }
 
 impl Extract {
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len() / RECORD
+        self.starts.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.starts.is_empty()
     }
 
     /// The rows in their order.
     pub fn rows(&self) -> impl Iterator<Item = RowView<'_>> {
-        self.records.chunks_exact(RECORD).map(|record| RowView::new(record, &self.heap))
+        let tables = Tables { sessions: &self.sessions, names: &self.names };
+        let row = move |start: &usize| RowView::new(&self.form, tables, self.rows.get(*start..).unwrap_or_default());
+        self.starts.iter().map(row)
     }
 }
 
-/// About how many bytes the texts of a row take.
-const TEXTS: usize = 100;
+/// About how many bytes a row takes.
+const ROW: usize = 120;
 
 impl Part<'_> {
     /// The raw rows of some of its peers, in their order, with their details or without. Peers that it does not list are left out.
     #[must_use]
     pub fn extract(&self, peers: &[PeerIx], details: bool) -> Extract {
         self.facts.look_ahead(peers);
-        let mut extract = Extract { records: Vec::with_capacity(peers.len() * RECORD), heap: Vec::with_capacity(peers.len() * TEXTS) };
+        let mut writer = Writer { rows: Vec::with_capacity(peers.len() * ROW), ..Writer::default() };
+        let mut starts = Vec::with_capacity(peers.len());
         for &peer in peers {
             let Some(fields) = self.fields(peer) else { continue };
-            put_record(&fields, extract.heap.len() as u64, &mut extract.records);
-            fields.put_texts(&mut extract.heap);
-            if details {
-                put_details(&self.details(fields.session, peer), &mut extract.heap);
-            }
+            starts.push(writer.rows.len());
+            let of_row = if details { self.details(fields.session, peer) } else { Details::default() };
+            writer.put(&fields, &of_row);
         }
-        extract
+        let mut extract = Extract { form: writer.form, starts, ..Extract::default() };
+        writer.sessions.put(&mut extract.sessions);
+        writer.names.put(&mut extract.names);
+        Extract { rows: writer.rows, ..extract }
     }
 }

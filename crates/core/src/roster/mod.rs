@@ -1,20 +1,27 @@
 //! Rosters: the participants list of a session, in an order in which any page is a slice.
 
 mod consolidate;
+mod cursor;
+mod details;
 mod extract;
+mod form;
 mod live;
+mod packed;
 mod page;
 mod row;
 mod search;
 mod snapshot;
 mod summary;
+mod tables;
 mod telling;
 
 pub use consolidate::consolidate;
+pub use cursor::Text;
 pub use extract::Extract;
+pub use form::{RowView, Shown};
 pub use live::LiveRosters;
 pub use page::{Order, Page, Query, Sort};
-pub use row::{Details, Length, Part, PeerAct, PeerEvent, Row};
+pub use row::{Details, Length, Origin, Part, PeerAct, PeerEvent, Row, ToldEvent};
 pub use search::{Hits, Search, fold_case};
-pub use snapshot::{RowView, Snapshot, SnapshotError, encode};
+pub use snapshot::{Snapshot, SnapshotError, encode};
 pub use summary::{Summary, summaries};

@@ -1,9 +1,8 @@
 //! A row of the participants list (rule 4.8): one peer in one session, or in the consolidated view one person.
 
 use crate::fold::{Anomaly, ClosedBy, Facts, PeerIx, Reading, SittingIx, Stay};
-use crate::id::Stream;
+use crate::id::{Stream, event_id};
 use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A row, with all that the details of an answer may ask for.
@@ -32,11 +31,11 @@ pub struct Row {
     /// The time of the last event.
     pub updated_at: Timestamp,
     /// What is shown on demand.
-    pub details: Details,
+    pub details: Details<ToldEvent>,
 }
 
 /// A sum of stays.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Length {
     /// Of someone who is gone, in microseconds.
     Gone(i64),
@@ -56,25 +55,27 @@ impl Length {
 }
 
 /// What a row shows on demand.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Details {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Details<E = PeerEvent> {
     /// In order of their starts.
     pub stays: Vec<Stay>,
     /// By time.
     pub anomalies: Vec<Anomaly>,
-    /// By time, source, id, session.
-    pub events: Vec<PeerEvent>,
+    /// By time, source, the source's own id, session.
+    pub events: Vec<E>,
 }
 
-/// One `peer.*` event of a row.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+impl<E> Default for Details<E> {
+    fn default() -> Self {
+        Self { stays: Vec::new(), anomalies: Vec::new(), events: Vec::new() }
+    }
+}
+
+/// One `peer.*` event of a row, as it is shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerEvent {
     /// When it happened.
     pub at: Timestamp,
-    /// Who reported it.
-    pub source: Box<str>,
-    /// The source's own id of it.
-    pub source_id: Box<str>,
     /// The session that contains it.
     pub session: Uuid,
     /// Its public id.
@@ -87,7 +88,45 @@ pub struct PeerEvent {
     pub preset_view_type: Option<Box<str>>,
 }
 
-impl PeerEvent {
+/// One `peer.*` event of a row, as it was told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ToldEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who reported it.
+    pub source: Box<str>,
+    /// The source's own id of it.
+    pub source_id: Box<str>,
+    /// The session that contains it.
+    pub session: Uuid,
+    /// Where it was told.
+    pub origin: Origin,
+    /// Whose it is.
+    pub peer: Uuid,
+    /// What it says.
+    pub act: PeerAct,
+    /// The peer's kind of view.
+    pub preset_view_type: Option<Box<str>>,
+}
+
+/// Where events are told, which their public ids are derived from: an app, by its namespace, and a stream of it, by its id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// The app's namespace.
+    pub namespace: Uuid,
+    /// The stream's id.
+    pub stream: Uuid,
+}
+
+impl Origin {
+    /// The public id of an event.
+    #[must_use]
+    pub fn event_id(self, source: &str, source_id: &str) -> Uuid {
+        event_id(self.namespace, self.stream, source, source_id)
+    }
+}
+
+impl ToldEvent {
     /// What the events of a row are ordered by.
     #[must_use]
     pub fn order(&self) -> (Timestamp, &str, &str, Uuid) {
@@ -96,7 +135,7 @@ impl PeerEvent {
 }
 
 /// What a peer's event says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PeerAct {
     /// Known, not yet in.
     Created,
@@ -127,7 +166,7 @@ impl Row {
         Fields { session, id, texts, joined_at, left_at, length, created_at, updated_at }
     }
 
-    fn of(fields: Fields<'_>, details: Details) -> Self {
+    fn of(fields: Fields<'_>, details: Details<ToldEvent>) -> Self {
         let Fields { session, id, texts, joined_at, left_at, length, created_at, updated_at } = fields;
         let [user_id, custom_participant_id, display_name, preset_name] = texts.map(|text| text.map(Box::from));
         Self {
@@ -185,7 +224,7 @@ impl Part<'_> {
         self.all_rows(|_, peer| Details { stays: self.shown_stays(peer), ..Details::default() })
     }
 
-    fn all_rows(&self, details: impl Fn(Uuid, PeerIx) -> Details) -> Vec<Row> {
+    fn all_rows(&self, details: impl Fn(Uuid, PeerIx) -> Details<ToldEvent>) -> Vec<Row> {
         let peers = self.reading.listed(self.facts, self.sitting).into_iter();
         let row = |peer| self.fields(peer).map(|fields| Row::of(fields, details(fields.session, peer)));
         peers.filter_map(row).collect()
@@ -210,7 +249,7 @@ impl Part<'_> {
         })
     }
 
-    pub(super) fn details(&self, session: Uuid, peer: PeerIx) -> Details {
+    pub(super) fn details(&self, session: Uuid, peer: PeerIx) -> Details<ToldEvent> {
         let Self { facts, reading, sitting } = *self;
         let events = facts.peer_events(reading, sitting, session, peer);
         Details { stays: self.shown_stays(peer), anomalies: reading.anomalies(facts, sitting, peer), events }

@@ -1,19 +1,27 @@
-//! A roster as immutable bytes: rows of a fixed size in joined order, permutations for the other orders, strings and details in a heap.
+//! A roster as immutable bytes: rows in joined order, each found by its place; and their places in the other orders.
 //!
 //! The same bytes serve from memory and from a mapped file. All numbers are little-endian.
 //!
 //! ```text
-//! header    magic, rows, gone, heap offset, the tag's place, where the heap ends, validity, where all ends
-//! records   RECORD bytes a row, by (joined_at, id, session)
-//! gone      u32 a row that is gone, by (length, id, session)
-//! present   u32 a row that is in, by its length at any one time, then (id, session)
-//! by id     u32 a row, by (id, session)
-//! heap      strings, details, the caller's tag
+//! header    magic; rows, gone; base, tick, widths; where each section starts; validity
+//! sessions  those of the rows (see `tables`)
+//! names     texts that many rows have (see `tables`)
+//! orders    places of rows, as few bits each as the last one takes:
+//!           rows that are gone, by (length, id, session)
+//!           rows that are in, by their length at any one time, then (id, session)
+//!           all rows, by (id, session)
+//! starts    for each BLOCK rows where the first of them starts, then what each starts later than if all were as short as the shortest
+//! rows      by (joined_at, id, session), each in the form of `form`
+//! tag       the caller's
 //! index     for searches, of rosters that are large and steady
 //! ```
 
-use super::row::{Details, Fields, Length, Row};
+use super::cursor::Fixed;
+use super::form::{Form, RowView, Writer};
+use super::packed::{bits_for, get, put, word};
+use super::row::{Length, Row};
 use super::search::{Index, Texts, build};
+use super::tables::Tables;
 use crate::fold::Validity;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
@@ -22,14 +30,29 @@ use uuid::Uuid;
 
 /// Names the format and its version. A file of another one is rebuilt, not read.
 const MAGIC: [u8; 8] = *b"rbseg\0\0\x02";
-const HEADER: usize = 80;
-pub(super) const RECORD: usize = 96;
-/// The text fields of a row, in the order in which the heap has them.
-const TEXTS: usize = 4;
+/// Where the header has its numbers.
+const ROWS: usize = 8;
+const GONE: usize = 12;
+const BASE: usize = 16;
+const TICK: usize = 24;
+const WIDTHS: usize = 32;
+const SHORTEST: usize = 36;
+const SECTIONS: usize = 40;
+const VALIDITY: usize = SECTIONS + (ALL + 1) * 8;
+const HEADER: usize = VALIDITY + 16;
+/// The sections, by their numbers.
+const OF_SESSIONS: usize = 0;
+const OF_NAMES: usize = 1;
+const ORDERS: usize = 2;
+const STARTS: usize = 3;
+const OF_ROWS: usize = 4;
+const TAG: usize = 5;
+const INDEX: usize = 6;
+const ALL: usize = 7;
+/// How many rows share the place that their starts are told from.
+const BLOCK: usize = 32;
 /// Fewer rows are all looked at by a search, in some tenths of a millisecond, and have no index.
 const INDEXED: usize = 4_096;
-/// In place of a string's length: there is none.
-const NO_TEXT: u32 = u32::MAX;
 
 /// Why bytes are not a roster that this version reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -48,7 +71,20 @@ pub struct Snapshot<B> {
     bytes: B,
     rows: u32,
     gone: u32,
+    form: Form,
+    /// Bits of a place.
+    place_bits: u32,
+    starts: Starts,
+    /// Where each section starts, and the last one ends.
+    sections: [usize; ALL + 1],
     validity: Validity,
+}
+
+/// Where rows start, within their section.
+#[derive(Clone, Copy, Debug, Default)]
+struct Starts {
+    bits: u32,
+    shortest: u32,
 }
 
 /// Encodes rows, with the span of `now` for which they hold and a tag that the caller gives meaning to (what they were made from).
@@ -60,41 +96,42 @@ pub fn encode(rows: Vec<Row>, validity: Validity, tag: &[u8]) -> Vec<u8> {
 /// The same, with an index from so many rows on.
 pub(super) fn encode_indexed(mut rows: Vec<Row>, validity: Validity, tag: &[u8], indexed: usize) -> Vec<u8> {
     rows.sort_unstable_by_key(|row| (row.joined_at, row.id, row.session));
-    let indices = || 0..u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let row = |ix: &u32| &rows[*ix as usize];
-    let mut gone: Vec<u32> = indices().filter(|ix| row(ix).left_at.is_some()).collect();
-    gone.sort_unstable_by_key(|ix| (duration_key(row(ix).length), row(ix).id, row(ix).session));
-    let mut present: Vec<u32> = indices().filter(|ix| row(ix).left_at.is_none()).collect();
-    present.sort_unstable_by_key(|ix| (duration_key(row(ix).length), row(ix).id, row(ix).session));
-    let mut by_id: Vec<u32> = indices().collect();
-    by_id.sort_unstable_by_key(|ix| (row(ix).id, row(ix).session));
-
-    let mut heap = Vec::new();
-    let mut records = Vec::with_capacity(rows.len() * RECORD);
+    let mut writer = Writer { form: Form::of(&rows), ..Writer::default() };
+    let mut starts_of_rows = Vec::with_capacity(rows.len() + 1);
     for row in &rows {
-        let fields = row.fields();
-        put_record(&fields, heap.len() as u64, &mut records);
-        fields.put_texts(&mut heap);
-        put_details(&row.details, &mut heap);
+        starts_of_rows.push(writer.rows.len() as u64);
+        writer.put(&row.fields(), &row.details);
     }
-    let tag_at = heap.len() as u64;
-    heap.extend_from_slice(tag);
-    // A roster that someone is in is soon made anew.
-    let index = if rows.len() >= indexed && present.is_empty() { index(&rows) } else { Vec::new() };
+    starts_of_rows.push(writer.rows.len() as u64);
+    let (starts, starts_of_rows) = Starts::of(&starts_of_rows);
+    let gone = rows.iter().filter(|row| row.left_at.is_some()).count();
 
-    let mut out = Vec::with_capacity(HEADER + records.len() + rows.len() * 8 + heap.len() + index.len());
-    out.extend_from_slice(&MAGIC);
-    let heap_at = (HEADER + records.len() + rows.len() * 8) as u64;
-    for number in [rows.len() as u64, gone.len() as u64, heap_at, heap_at + tag_at, tag.len() as u64, heap_at + heap.len() as u64] {
-        out.extend_from_slice(&number.to_le_bytes());
+    let mut sections = [const { Vec::new() }; ALL];
+    writer.sessions.put(&mut sections[OF_SESSIONS]);
+    writer.names.put(&mut sections[OF_NAMES]);
+    put(orders(&rows).into_iter().map(u64::from), place_bits(rows.len()), &mut sections[ORDERS]);
+    sections[STARTS] = starts_of_rows;
+    sections[OF_ROWS] = writer.rows;
+    sections[TAG] = tag.to_vec();
+    // A roster that someone is in is soon made anew.
+    if rows.len() >= indexed && gone == rows.len() {
+        sections[INDEX] = index(&rows);
     }
-    out.extend_from_slice(&validity.relied_on.micros().to_le_bytes());
-    out.extend_from_slice(&validity.until.micros().to_le_bytes());
-    out.extend_from_slice(&(heap_at + (heap.len() + index.len()) as u64).to_le_bytes());
-    out.extend_from_slice(&records);
-    out.extend(gone.into_iter().chain(present).chain(by_id).flat_map(u32::to_le_bytes));
-    out.extend_from_slice(&heap);
-    out.extend_from_slice(&index);
+
+    let all = HEADER + sections.iter().map(Vec::len).sum::<usize>();
+    let mut out = Vec::with_capacity(all);
+    out.extend_from_slice(&MAGIC);
+    out.extend([rows.len(), gone].into_iter().flat_map(|number| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes()));
+    out.extend([writer.form.base, writer.form.tick].into_iter().flat_map(i64::to_le_bytes));
+    out.extend_from_slice(&[writer.form.joined.width, writer.form.length.width, starts.bits as u8, 0]);
+    out.extend(starts.shortest.to_le_bytes());
+    let mut at = HEADER;
+    for length in sections.iter().map(Vec::len).chain([0]) {
+        out.extend((at as u64).to_le_bytes());
+        at += length;
+    }
+    out.extend([validity.relied_on, validity.until].into_iter().flat_map(|at| at.micros().to_le_bytes()));
+    sections.iter().for_each(|section| out.extend_from_slice(section));
     out
 }
 
@@ -105,6 +142,52 @@ fn index(rows: &[Row]) -> Vec<u8> {
     })
 }
 
+/// The places of the rows that are gone, then of those that are in, by length; and of all, by id.
+fn orders(rows: &[Row]) -> Vec<u32> {
+    let row = |ix: &u32| &rows[*ix as usize];
+    let indices = || 0..u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let mut orders: Vec<u32> = indices().collect();
+    // Whoever is in comes after whoever is gone.
+    orders.sort_unstable_by_key(|ix| (duration_key(row(ix).length), row(ix).id, row(ix).session));
+    let mut by_id: Vec<u32> = indices().collect();
+    by_id.sort_unstable_by_key(|ix| (row(ix).id, row(ix).session));
+    orders.extend(by_id);
+    orders
+}
+
+fn place_bits(rows: usize) -> u32 {
+    bits_for(rows.saturating_sub(1) as u64).min(u32::BITS)
+}
+
+impl Starts {
+    /// From where each row starts, and the last one ends.
+    fn of(starts: &[u64]) -> (Self, Vec<u8>) {
+        let shortest = starts.windows(2).map(|two| two[1] - two[0]).min().unwrap_or(0);
+        let shortest = u32::try_from(shortest).unwrap_or(u32::MAX);
+        let blocks = || starts[..starts.len() - 1].chunks(BLOCK);
+        let over = |block: &[u64]| {
+            let from = block[0];
+            block.iter().enumerate().map(|(ix, start)| start - from - ix as u64 * u64::from(shortest)).collect::<Vec<_>>()
+        };
+        let bits = bits_for(blocks().filter_map(|block| over(block).last().copied()).max().unwrap_or(0));
+        let mut out = Vec::new();
+        for block in blocks() {
+            out.extend(block[0].to_le_bytes());
+            put(over(block), bits, &mut out);
+        }
+        (Self { bits, shortest }, out)
+    }
+
+    /// Where a row starts.
+    #[inline]
+    fn get(self, starts: &[u8], row: u32) -> usize {
+        let (block, ix) = (row as usize / BLOCK, row as usize % BLOCK);
+        let starts = starts.get(block * (8 + BLOCK / 8 * self.bits as usize)..).unwrap_or_default();
+        let later = ix as u64 * u64::from(self.shortest) + get(starts.get(8..).unwrap_or_default(), ix, self.bits);
+        usize::try_from(word(starts, 0).wrapping_add(later)).unwrap_or(usize::MAX)
+    }
+}
+
 /// Orders by length: of those who are in, whoever has been in longest comes last at any `now`.
 fn duration_key(length: Length) -> Result<i64, Reverse<Timestamp>> {
     match length {
@@ -113,44 +196,12 @@ fn duration_key(length: Length) -> Result<i64, Reverse<Timestamp>> {
     }
 }
 
-/// Writes a row's record; its texts, then its details, are to follow in the heap.
-pub(super) fn put_record(row: &Fields<'_>, heap_at: u64, out: &mut Vec<u8>) {
-    let length = match row.length {
-        Length::Gone(length) => length,
-        Length::In(since) => since.micros(),
-    };
-    out.extend_from_slice(row.id.as_bytes());
-    out.extend_from_slice(row.session.as_bytes());
-    let left = row.left_at.map_or(i64::MIN, Timestamp::micros);
-    for number in [row.joined_at.micros(), left, length, row.created_at.micros(), row.updated_at.micros()] {
-        out.extend_from_slice(&number.to_le_bytes());
-    }
-    out.extend_from_slice(&heap_at.to_le_bytes());
-    out.resize(out.len().next_multiple_of(RECORD), 0);
-}
-
-impl Fields<'_> {
-    pub(super) fn put_texts(&self, heap: &mut Vec<u8>) {
-        for text in self.texts {
-            let length = text.map_or(NO_TEXT, |text| u32::try_from(text.len()).unwrap_or(0));
-            heap.extend_from_slice(&length.to_le_bytes());
-        }
-        for text in self.texts.into_iter().flatten() {
-            heap.extend_from_slice(text.as_bytes());
-        }
-    }
-}
-
-pub(super) fn put_details(details: &Details, heap: &mut Vec<u8>) {
-    // Plain data into memory: there is nothing to fail.
-    heap.extend(postcard::to_stdvec(details).unwrap_or_default());
-}
-
 impl<B: Default> Snapshot<B> {
     /// A roster of no rows, which holds at every `now`.
     #[must_use]
     pub fn empty() -> Self {
-        Self { bytes: B::default(), rows: 0, gone: 0, validity: Validity::default() }
+        let (form, starts, validity) = (Form::default(), Starts::default(), Validity::default());
+        Self { bytes: B::default(), rows: 0, gone: 0, form, place_bits: 0, starts, sections: [0; ALL + 1], validity }
     }
 }
 
@@ -160,20 +211,31 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     /// # Errors
     /// Where they are of another version, or cut short.
     pub fn new(bytes: B) -> Result<Self, SnapshotError> {
-        let header = bytes.as_ref().get(..HEADER).ok_or(SnapshotError::Short)?;
+        let all = bytes.as_ref();
+        let header = all.first_chunk::<HEADER>().ok_or(SnapshotError::Short)?;
         if header[..8] != MAGIC {
             return Err(SnapshotError::Format);
         }
-        let number = |ix: usize| u64_at(header, 8 + ix * 8);
-        let (rows, gone, heap_at, heap_end, end) = (number(0), number(1), number(2), number(5), number(8));
-        let expected = (HEADER as u64).checked_add(rows.saturating_mul(RECORD as u64 + 8));
-        let (Ok(rows), Ok(gone)) = (u32::try_from(rows), u32::try_from(gone)) else { return Err(SnapshotError::Format) };
-        if expected != Some(heap_at) || gone > rows || heap_end > end || end != bytes.as_ref().len() as u64 {
+        let small = |at| word(header, at) as u32;
+        let time = |at| Timestamp::from_micros(word(header, at).cast_signed());
+        let sections: [usize; ALL + 1] = std::array::from_fn(|ix| usize::try_from(word(header, SECTIONS + ix * 8)).unwrap_or(usize::MAX));
+        let (rows, gone, tick) = (small(ROWS), small(GONE), word(header, TICK).cast_signed());
+        let starts = Starts { bits: header[WIDTHS + 2].into(), shortest: small(SHORTEST) };
+        if sections[ALL] != all.len() || !sections.is_sorted() || sections[0] != HEADER {
             return Err(SnapshotError::Short);
         }
-        let time = |at| Timestamp::from_micros(i64_at(header, at));
-        let validity = Validity { relied_on: time(56), until: time(64) };
-        Ok(Self { bytes, rows, gone, validity })
+        if gone > rows || tick < 1 || starts.bits > 56 {
+            return Err(SnapshotError::Format);
+        }
+        let (joined, length) = (Fixed::bytes(header[WIDTHS]), Fixed::bytes(header[WIDTHS + 1]));
+        let form = Form { base: word(header, BASE).cast_signed(), tick, joined, length };
+        let validity = Validity { relied_on: time(VALIDITY), until: time(VALIDITY + 8) };
+        Ok(Self { bytes, rows, gone, form, place_bits: place_bits(rows as usize), starts, sections, validity })
+    }
+
+    #[inline]
+    fn section(&self, number: usize) -> &[u8] {
+        self.bytes.as_ref().get(self.sections[number]..self.sections[number + 1]).unwrap_or_default()
     }
 
     /// How many rows there are.
@@ -209,18 +271,22 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     /// What the caller tagged the rows with.
     #[must_use]
     pub fn tag(&self) -> &[u8] {
-        let bytes = self.bytes.as_ref();
-        let at = |ix: usize| usize::try_from(u64_at(bytes, 8 + ix * 8)).unwrap_or(usize::MAX);
-        at(3).checked_add(at(4)).and_then(|end| bytes.get(at(3)..end)).unwrap_or_default()
+        self.section(TAG)
     }
 
     /// The row at a place of the joined order; of a place past the end, an empty one.
     #[must_use]
+    #[inline]
     pub fn row(&self, ix: u32) -> RowView<'_> {
-        let at = HEADER + ix as usize * RECORD;
-        let record = self.bytes.as_ref().get(at..at + RECORD).unwrap_or(&[0; RECORD]);
-        let heap = usize::try_from(u64_at(self.bytes.as_ref(), 24)).ok().and_then(|at| self.bytes.as_ref().get(at..));
-        RowView::new(record, heap.unwrap_or_default())
+        let tables = Tables { sessions: self.section(OF_SESSIONS), names: self.section(OF_NAMES) };
+        RowView::new(&self.form, tables, self.row_bytes(ix))
+    }
+
+    /// The bytes of a row, and of all that follow.
+    #[inline]
+    fn row_bytes(&self, ix: u32) -> &[u8] {
+        let start = self.starts.get(self.section(STARTS), ix);
+        self.section(OF_ROWS).get(start..).filter(|_| ix < self.rows).unwrap_or_default()
     }
 
     /// The row of a peer.
@@ -255,18 +321,20 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     /// How many bytes of it are for searches.
     #[must_use]
     pub fn index_size(&self) -> usize {
-        self.size() - usize::try_from(u64_at(self.bytes.as_ref(), 48)).unwrap_or_default().min(self.size())
+        self.section(INDEX).len()
     }
 
     /// What searches look up in, if there is one.
     pub(super) fn index(&self) -> Option<Index<'_>> {
-        let at = usize::try_from(u64_at(self.bytes.as_ref(), 48)).ok()?;
-        Index::new(self.bytes.as_ref().get(at..)?, self.rows)
+        Index::new(self.section(INDEX), self.rows)
     }
 
     /// Appends the places of the rows in a range of the order by length at `now`, ascending.
     pub(crate) fn by_length(&self, range: Range<u32>, now: Timestamp, out: &mut Vec<u32>) {
         let present = self.rows - self.gone;
+        if present == 0 {
+            return out.extend((range.start..range.end.min(self.rows)).map(|ix| self.place(ix)));
+        }
         let gone_at = |ix: u32| self.place(ix);
         let present_at = |ix: u32| self.place(self.gone + ix);
         let key = |ix: u32| (self.row(ix).length().at(now), self.row(ix).id(), self.row(ix).session());
@@ -300,15 +368,16 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
 
     /// Looks at rows that will be read and lie far apart: so the waits for memory pass together, not one after the other.
     pub(crate) fn look_ahead(&self, rows: &[u32]) {
-        let lengths = rows.iter().map(|ix| self.row(*ix).heap.first().copied().unwrap_or_default());
-        std::hint::black_box(lengths.fold(0, u8::wrapping_add));
+        /// What memory is fetched by.
+        const LINE: usize = 64;
+        let of_row = |row: &[u8]| row.first().copied().unwrap_or_default() ^ row.get(LINE).copied().unwrap_or_default();
+        std::hint::black_box(rows.iter().fold(0, |seen, ix| seen ^ of_row(self.row_bytes(*ix))));
     }
 
-    /// The number at a place of the three permutations, which lie one after the other.
+    /// The number at a place of the orders, which lie one after the other.
+    #[inline]
     fn place(&self, ix: u32) -> u32 {
-        let at = HEADER + self.rows as usize * RECORD + ix as usize * 4;
-        let bytes = self.bytes.as_ref().get(at..at + 4).and_then(|b| b.try_into().ok());
-        bytes.map_or(0, u32::from_le_bytes)
+        get(self.section(ORDERS), ix as usize, self.place_bits) as u32
     }
 }
 
@@ -320,119 +389,4 @@ fn search(len: u32, before: impl Fn(u32) -> bool) -> u32 {
         if before(middle) { low = middle + 1 } else { high = middle }
     }
     low
-}
-
-/// A row within a roster's bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct RowView<'a> {
-    record: &'a [u8],
-    heap: &'a [u8],
-}
-
-impl<'a> RowView<'a> {
-    pub(super) fn new(record: &'a [u8], heap: &'a [u8]) -> Self {
-        let heap = usize::try_from(u64_at(record, 72)).ok().and_then(|at| heap.get(at..)).unwrap_or_default();
-        Self { record, heap }
-    }
-
-    /// The peer's id.
-    #[must_use]
-    pub fn id(&self) -> Uuid {
-        uuid_at(self.record, 0)
-    }
-
-    /// The session of that peer.
-    #[must_use]
-    pub fn session(&self) -> Uuid {
-        uuid_at(self.record, 16)
-    }
-
-    /// The start of the first stay.
-    #[must_use]
-    pub fn joined_at(&self) -> Timestamp {
-        Timestamp::from_micros(i64_at(self.record, 32))
-    }
-
-    /// The end of the last stay; none while in.
-    #[must_use]
-    pub fn left_at(&self) -> Option<Timestamp> {
-        Some(i64_at(self.record, 40)).filter(|&at| at != i64::MIN).map(Timestamp::from_micros)
-    }
-
-    /// How long in all.
-    #[must_use]
-    pub fn length(&self) -> Length {
-        let number = i64_at(self.record, 48);
-        if self.left_at().is_some() { Length::Gone(number) } else { Length::In(Timestamp::from_micros(number)) }
-    }
-
-    /// The time of the first event.
-    #[must_use]
-    pub fn created_at(&self) -> Timestamp {
-        Timestamp::from_micros(i64_at(self.record, 56))
-    }
-
-    /// The time of the last event.
-    #[must_use]
-    pub fn updated_at(&self) -> Timestamp {
-        Timestamp::from_micros(i64_at(self.record, 64))
-    }
-
-    /// The person's permanent id.
-    #[must_use]
-    pub fn user_id(&self) -> Option<&'a str> {
-        self.text(0)
-    }
-
-    /// The id that the product gave the person.
-    #[must_use]
-    pub fn custom_participant_id(&self) -> Option<&'a str> {
-        self.text(1)
-    }
-
-    /// The name shown in the call.
-    #[must_use]
-    pub fn display_name(&self) -> Option<&'a str> {
-        self.text(2)
-    }
-
-    /// The preset that the peer came with.
-    #[must_use]
-    pub fn preset_name(&self) -> Option<&'a str> {
-        self.text(3)
-    }
-
-    /// What is shown on demand.
-    #[must_use]
-    pub fn details(&self) -> Details {
-        let rest = self.heap.get(self.start_of(TEXTS)..).unwrap_or_default();
-        postcard::take_from_bytes(rest).map_or_else(|_| Details::default(), |(details, _)| details)
-    }
-
-    fn text(&self, ix: usize) -> Option<&'a str> {
-        let length = self.length_of(ix)?;
-        let start = self.start_of(ix);
-        std::str::from_utf8(self.heap.get(start..start + length)?).ok()
-    }
-
-    fn length_of(&self, ix: usize) -> Option<usize> {
-        let length = u32::from_le_bytes(self.heap.get(ix * 4..ix * 4 + 4)?.try_into().ok()?);
-        (length != NO_TEXT).then_some(length as usize)
-    }
-
-    fn start_of(&self, ix: usize) -> usize {
-        TEXTS * 4 + (0..ix).filter_map(|before| self.length_of(before)).sum::<usize>()
-    }
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
-}
-
-fn i64_at(bytes: &[u8], at: usize) -> i64 {
-    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, i64::from_le_bytes)
-}
-
-fn uuid_at(bytes: &[u8], at: usize) -> Uuid {
-    bytes.get(at..at + 16).and_then(|b| b.try_into().ok()).map_or(Uuid::nil(), Uuid::from_bytes)
 }

@@ -1,6 +1,6 @@
 //! What is shown of a peer beside its stays: descriptive fields, and its events.
 
-use super::row::{PeerAct, PeerEvent};
+use super::row::{Origin, PeerAct, ToldEvent};
 use crate::fold::{Act, Facts, PeerIx, Reading, RecordIx, SittingIx};
 use uuid::Uuid;
 
@@ -50,8 +50,13 @@ impl Facts {
         all
     }
 
+    fn origin(&self) -> Origin {
+        Origin { namespace: self.app().namespace(), stream: self.stream().id }
+    }
+
     /// The peer's events that the session contains, for show; rosters make none.
-    pub(crate) fn peer_events(&self, reading: &Reading, sitting: SittingIx, session: Uuid, peer: PeerIx) -> Vec<PeerEvent> {
+    pub(crate) fn peer_events(&self, reading: &Reading, sitting: SittingIx, session: Uuid, peer: PeerIx) -> Vec<ToldEvent> {
+        let origin = self.origin();
         let view = self.told_of(peer).preset_view_type;
         let shown = reading.contained(self, sitting, peer).into_iter().filter_map(|record| {
             let act = match self.entry(record).act {
@@ -61,12 +66,12 @@ impl Facts {
                 Act::Left | Act::LeftSlot(_) => PeerAct::Left,
             };
             let (source, source_id) = self.identity(record);
-            Some(PeerEvent {
+            Some(ToldEvent {
                 at: self.time(record),
                 source: source.into(),
                 source_id: source_id.into(),
                 session,
-                id: self.event_id(record),
+                origin,
                 peer: self.peers[peer as usize].id,
                 act,
                 preset_view_type: view.map(Into::into),

@@ -9,6 +9,7 @@ use rollbook_core::fold::{self, Facts, Reading, Resolved, Validity};
 use rollbook_core::id::{App, ParentId, Stream, StreamKind};
 use rollbook_core::roster::{LiveRosters, Order, Part, PeerAct, Query, RowView, Search, Snapshot, Summary, consolidate, encode};
 use rollbook_core::time::{SECOND, Timestamp};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -240,7 +241,7 @@ pub fn list<B: AsRef<[u8]>>(roster: &Snapshot<B>, ask: &Ask<'_>, now: Timestamp)
 
 pub fn row(row: RowView<'_>, now: Timestamp) -> RowAnswer {
     let details = row.details();
-    let text = |text: Option<&str>| text.map(String::from);
+    let text = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
     let stays: Vec<_> = details
         .stays
         .iter()

@@ -1,66 +1,90 @@
 //! Answers written straight into one buffer: no tree of values, and nothing between a row's bytes and its JSON.
 
-use rollbook_core::time::Timestamp;
+use rollbook_core::digits::{hyphenated, pair};
+use rollbook_core::time::{MillisText, Timestamp};
 use uuid::Uuid;
 
 /// A JSON text in the making. The caller writes the punctuation, as literals that the compiler lays out for it.
 #[derive(Default)]
-pub(super) struct Json(Vec<u8>);
+pub(super) struct Json {
+    text: Vec<u8>,
+    times: MillisText,
+}
 
 impl Json {
     /// An empty text with room for this many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
+        Self { text: Vec::with_capacity(bytes), ..Self::default() }
     }
 
     /// The text written so far.
     pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.0
+        self.text
     }
 
     /// How many bytes are written: with [`Json::again`], a part can be repeated.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.text.len()
     }
 
     /// Writes once more what was written from one place to another.
     pub(super) fn again(&mut self, from: usize, to: usize) -> &mut Self {
-        self.0.extend_from_within(from..to);
+        self.text.extend_from_within(from..to);
         self
     }
 
     /// Writes JSON as it stands.
+    #[inline]
     pub(super) fn raw(&mut self, json: &str) -> &mut Self {
-        self.0.extend_from_slice(json.as_bytes());
+        self.bytes(json.as_bytes())
+    }
+
+    /// Writes JSON as it stands, from bytes in UTF-8.
+    #[inline]
+    pub(super) fn bytes(&mut self, json: &[u8]) -> &mut Self {
+        self.text.extend_from_slice(json);
+        self
+    }
+
+    /// Writes a string that holds nothing to escape, from bytes in UTF-8.
+    #[inline]
+    pub(super) fn plain(&mut self, text: &[u8]) -> &mut Self {
+        self.text.push(b'"');
+        self.text.extend_from_slice(text);
+        self.text.push(b'"');
         self
     }
 
     /// Writes a string.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.0.push(b'"');
-        let bytes = text.as_bytes();
+        self.escaped(text.as_bytes())
+    }
+
+    /// Writes a string, from bytes in UTF-8.
+    pub(super) fn escaped(&mut self, bytes: &[u8]) -> &mut Self {
+        self.text.push(b'"');
         let mut written = 0;
         // Whole runs are copied at once: names rarely hold anything to escape.
         for (at, byte) in bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, 0..0x20 | b'"' | b'\\')) {
-            self.0.extend_from_slice(&bytes[written..at]);
+            self.text.extend_from_slice(&bytes[written..at]);
             self.escape(*byte);
             written = at + 1;
         }
-        self.0.extend_from_slice(&bytes[written..]);
-        self.0.push(b'"');
+        self.text.extend_from_slice(&bytes[written..]);
+        self.text.push(b'"');
         self
     }
 
     fn escape(&mut self, byte: u8) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         match byte {
-            b'"' | b'\\' => self.0.extend_from_slice(&[b'\\', byte]),
-            b'\n' => self.0.extend_from_slice(b"\\n"),
-            b'\r' => self.0.extend_from_slice(b"\\r"),
-            b'\t' => self.0.extend_from_slice(b"\\t"),
+            b'"' | b'\\' => self.text.extend_from_slice(&[b'\\', byte]),
+            b'\n' => self.text.extend_from_slice(b"\\n"),
+            b'\r' => self.text.extend_from_slice(b"\\r"),
+            b'\t' => self.text.extend_from_slice(b"\\t"),
             _ => {
                 let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
-                self.0.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+                self.text.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
             }
         }
     }
@@ -75,17 +99,22 @@ impl Json {
 
     /// Writes an id.
     pub(super) fn id(&mut self, id: Uuid) -> &mut Self {
-        let mut buffer = Uuid::encode_buffer();
-        let text: &str = id.hyphenated().encode_lower(&mut buffer);
-        self.raw("\"").raw(text).raw("\"")
+        let mut text = [b'"'; 38];
+        text[1..37].copy_from_slice(&hyphenated(id));
+        self.bytes(&text)
     }
 
     /// Writes an instant, cut to milliseconds.
     pub(super) fn time(&mut self, time: Timestamp) -> &mut Self {
-        self.0.push(b'"');
-        self.0.extend_from_slice(&time.to_millis_text());
-        self.0.push(b'"');
-        self
+        let mut text = [b'"'; 26];
+        text[1..25].copy_from_slice(&self.millis(time));
+        self.bytes(&text)
+    }
+
+    /// The text of an instant, cut to milliseconds, for the caller to write.
+    #[inline]
+    pub(super) fn millis(&mut self, time: Timestamp) -> [u8; 24] {
+        self.times.of(time)
     }
 
     /// Writes an instant, or null.
@@ -100,16 +129,16 @@ impl Json {
     pub(super) fn number(&mut self, mut number: u64) -> &mut Self {
         let mut digits = [0; 20];
         let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-            number /= 10;
-            if number == 0 {
-                break;
-            }
+        while number >= 10 {
+            at -= 2;
+            digits[at..at + 2].copy_from_slice(&pair((number % 100) as u32));
+            number /= 100;
         }
-        self.0.extend_from_slice(&digits[at..]);
-        self
+        if number > 0 || at == digits.len() {
+            at -= 1;
+            digits[at] = b'0' + number as u8;
+        }
+        self.bytes(&digits[at..])
     }
 
     /// Writes microseconds as minutes with four decimals, half away from zero; shown never below 0.
@@ -118,40 +147,42 @@ impl Json {
     pub(super) fn minutes(&mut self, micros: i64) -> &mut Self {
         const TEN_THOUSANDTH: u64 = 6_000;
         let micros = u64::try_from(micros).unwrap_or(0);
-        self.decimal((micros + TEN_THOUSANDTH / 2) / TEN_THOUSANDTH, 4)
+        let steps = (micros + TEN_THOUSANDTH / 2) / TEN_THOUSANDTH;
+        self.number(steps / 10_000).decimals::<2>(steps % 10_000)
     }
 
     /// Writes microseconds as seconds, exactly; shown never below 0.
     pub(super) fn seconds(&mut self, micros: i64) -> &mut Self {
-        self.decimal(u64::try_from(micros).unwrap_or(0), 6)
+        let micros = u64::try_from(micros).unwrap_or(0);
+        self.number(micros / 1_000_000).decimals::<3>(micros % 1_000_000)
     }
 
-    /// Writes a number of which the last digits are decimals, without trailing zeros.
-    fn decimal(&mut self, number: u64, decimals: u32) -> &mut Self {
-        let unit = 10u64.pow(decimals);
-        self.number(number / unit);
-        let (mut rest, mut place) = (number % unit, unit / 10);
-        if rest > 0 {
-            self.0.push(b'.');
+    /// Writes what comes after the point, without trailing zeros: a number of two digits for each of its pairs.
+    #[inline]
+    fn decimals<const PAIRS: usize>(&mut self, mut number: u64) -> &mut Self {
+        if number == 0 {
+            return self;
         }
-        while rest > 0 {
-            self.0.push(b'0' + u8::try_from(rest / place).unwrap_or(0));
-            rest %= place;
-            place /= 10;
+        let mut digits = [[0; 2]; PAIRS];
+        for two in digits.iter_mut().rev() {
+            *two = pair((number % 100) as u32);
+            number /= 100;
         }
-        self
+        let digits = digits.as_flattened();
+        let shown = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+        self.bytes(b".").bytes(&digits[..shown])
     }
 
     /// Writes an array.
     pub(super) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) -> &mut Self {
-        self.0.push(b'[');
+        self.text.push(b'[');
         for (ix, item) in items.into_iter().enumerate() {
             if ix > 0 {
-                self.0.push(b',');
+                self.text.push(b',');
             }
             write(self, item);
         }
-        self.0.push(b']');
+        self.text.push(b']');
         self
     }
 }

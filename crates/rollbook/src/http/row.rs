@@ -1,8 +1,9 @@
 //! A participant as JSON, straight from a roster's bytes.
 
 use super::json::Json;
+use rollbook_core::digits::hyphenated;
 use rollbook_core::fold::{AnomalyKind, ClosedBy};
-use rollbook_core::roster::{Details, PeerAct, RowView};
+use rollbook_core::roster::{Details, PeerAct, RowView, Shown, Text};
 use rollbook_core::time::Timestamp;
 
 /// About how many bytes a row takes, so that the buffer is laid out once.
@@ -19,34 +20,62 @@ pub(super) struct Extras {
 
 /// Writes a row as the participants list has it.
 pub(super) fn participant(json: &mut Json, row: RowView<'_>, now: Timestamp, extras: Extras) {
-    who(json, row);
-    json.raw(r#","preset_name":"#).maybe_text(row.preset_name());
-    when(json, row, now);
+    let shown = row.shown();
+    who(json, &shown);
+    text(json.raw(r#","preset_name":"#), shown.preset_name, shown.is_plain);
+    when(json, &shown, now);
     more(json, row, extras);
 }
 
 /// Writes a row as the peer report has it: the preset is the `role`, and the session is named.
 pub(super) fn peer(json: &mut Json, row: RowView<'_>, now: Timestamp, extras: Extras) {
-    who(json, row);
-    json.raw(r#","role":"#).maybe_text(row.preset_name());
+    let shown = row.shown();
+    who(json, &shown);
+    text(json.raw(r#","role":"#), shown.preset_name, shown.is_plain);
     json.raw(r#","session_id":"#).id(row.session());
-    when(json, row, now);
+    when(json, &shown, now);
     more(json, row, extras);
 }
 
-fn who(json: &mut Json, row: RowView<'_>) {
-    json.raw(r#"{"id":"#).id(row.id());
-    json.raw(r#","user_id":"#).maybe_text(row.user_id());
-    json.raw(r#","custom_participant_id":"#).maybe_text(row.custom_participant_id());
-    json.raw(r#","display_name":"#).maybe_text(row.display_name());
+fn who(json: &mut Json, row: &Shown<'_>) {
+    let mut begin = *br#"{"id":"00000000-0000-0000-0000-000000000000","user_id":"#;
+    begin[7..43].copy_from_slice(&hyphenated(row.id));
+    text(json.bytes(&begin), row.user_id, row.is_plain);
+    text(json.raw(r#","custom_participant_id":"#), row.custom_participant_id, row.is_plain);
+    text(json.raw(r#","display_name":"#), row.display_name, row.is_plain);
 }
 
-fn when(json: &mut Json, row: RowView<'_>, now: Timestamp) {
-    json.raw(r#","joined_at":"#).time(row.joined_at());
-    json.raw(r#","left_at":"#).maybe_time(row.left_at());
-    json.raw(r#","duration":"#).minutes(row.length().at(now));
-    json.raw(r#","created_at":"#).time(row.created_at());
-    json.raw(r#","updated_at":"#).time(row.updated_at());
+fn text(json: &mut Json, text: Text<'_>, is_plain: bool) {
+    match text {
+        Text::None => json.raw("null"),
+        Text::Id(id) => json.id(id),
+        Text::Bytes(bytes) if is_plain => json.plain(bytes),
+        Text::Bytes(bytes) => json.escaped(bytes),
+    };
+}
+
+/// Most times are told twice, and written once.
+fn when(json: &mut Json, row: &Shown<'_>, now: Timestamp) {
+    let joined = json.millis(row.joined_at);
+    let mut last = joined;
+    if let Some(left_at) = row.left_at {
+        last = json.millis(left_at);
+        let mut stay = *br#","joined_at":"0000-00-00T00:00:00.000Z","left_at":"0000-00-00T00:00:00.000Z","duration":"#;
+        stay[14..38].copy_from_slice(&joined);
+        stay[51..75].copy_from_slice(&last);
+        json.bytes(&stay);
+    } else {
+        let mut stay = *br#","joined_at":"0000-00-00T00:00:00.000Z","left_at":null,"duration":"#;
+        stay[14..38].copy_from_slice(&joined);
+        json.bytes(&stay);
+    }
+    json.minutes(row.length.at(now));
+    let created = if row.created_at == row.joined_at { joined } else { json.millis(row.created_at) };
+    let updated = if row.updated_at == row.left_at.unwrap_or(row.joined_at) { last } else { json.millis(row.updated_at) };
+    let mut heard = *br#","created_at":"0000-00-00T00:00:00.000Z","updated_at":"0000-00-00T00:00:00.000Z""#;
+    heard[15..39].copy_from_slice(&created);
+    heard[55..79].copy_from_slice(&updated);
+    json.bytes(&heard);
 }
 
 fn more(json: &mut Json, row: RowView<'_>, extras: Extras) {

@@ -4,6 +4,7 @@ use super::bits::Bits;
 use super::build::{ENTRY, HEADER, width};
 use super::postings;
 use super::words::{Gram, grams, is_within, words};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Looking at a row costs about as much as reading so many entries of a list.
@@ -114,10 +115,10 @@ impl<'a> Index<'a> {
     }
 
     /// The places of the custom ids that begin with a text; `id` tells the one of a row.
-    pub(super) fn by_custom_id(&self, begins: &str, id: impl Fn(u32) -> Option<&'a str>) -> impl Iterator<Item = u32> {
+    pub(super) fn by_custom_id(&self, begins: &str, id: impl Fn(u32) -> Option<Cow<'a, str>>) -> impl Iterator<Item = u32> {
         let count = u32::try_from(self.custom.len() / width(self.rows)).unwrap_or(u32::MAX);
         let id_at = |place: u32| id(self.custom_at(place)).unwrap_or_default();
-        let from = first(0..count, |place| id_at(place) < begins);
+        let from = first(0..count, |place| *id_at(place) < *begins);
         let to = first(from..count, |place| id_at(place).starts_with(begins));
         (from..to).map(|place| self.custom_at(place))
     }

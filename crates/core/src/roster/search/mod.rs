@@ -19,7 +19,8 @@ pub use hits::Hits;
 pub(super) use build::{Texts, build};
 pub(super) use index::Index;
 
-use super::snapshot::{RowView, Snapshot};
+use super::form::RowView;
+use super::snapshot::Snapshot;
 use bits::Bits;
 use unicase::UniCase;
 use uuid::Uuid;
@@ -50,7 +51,7 @@ impl Search {
     /// Whether a row, as shown, matches.
     #[must_use]
     pub fn matches(&self, row: RowView<'_>) -> bool {
-        self.finds(row.id(), row.custom_participant_id(), row.display_name())
+        self.finds(row.id(), row.custom_participant_id().as_deref(), row.display_name().as_deref())
     }
 
     /// Whether a participant's id, custom id or display name matches.
@@ -124,7 +125,7 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         }
         let mut found = Bits::new(self.len());
         if let Some(index) = self.index() {
-            let holds = |row: u32| self.row(row).display_name().is_some_and(|name| search.is_in_name(name));
+            let holds = |row: u32| self.row(row).display_name().is_some_and(|name| search.is_in_name(&name));
             index.by_name(search.folded.as_bytes(), holds, &mut found);
             index.by_custom_id(&search.text, |row| self.row(row).custom_participant_id()).for_each(|row| found.insert(row));
             if let Some((from, to)) = search.ids {
