@@ -7,11 +7,13 @@ mod basis;
 mod breakouts;
 mod cache;
 mod fold;
+mod judge;
 mod links;
 mod making;
 mod roster;
 mod segments;
 mod sessions;
+mod together;
 mod writer;
 
 use cache::Cache;
