@@ -1,9 +1,11 @@
 //! `disk`: what the disk itself does, with the bytes that the journal would get.
 
 use crate::people::Session;
+use anyhow::Context;
 use clap::Args;
 use rollbook::clock;
-use rollbook_core::codec;
+use rollbook_core::codec::{self, Version};
+use rollbook_core::id::App;
 use serde_json::{Value, json};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -29,7 +31,8 @@ pub(crate) struct DiskArgs {
 pub(crate) fn run(args: &DiskArgs) -> anyhow::Result<Value> {
     let session = Session::new("disk-0".into(), 0, 0, clock::now());
     let events: Vec<_> = (0..args.batch).map(|person| session.joined(person, clock::now())).collect();
-    let bytes = codec::encode(&events);
+    let stream = App::new("bench", "bench")?.stream_of(events.first().context("--batch must be at least 1")?);
+    let bytes = codec::encode(Version::NEWEST, stream, &events);
     let mut file = tempfile::tempfile_in(&args.folder)?;
     file.write_all(&vec![1; FILE.max(bytes.len())])?;
     file.sync_all()?;

@@ -160,6 +160,9 @@ pub struct Identity(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Content(pub [u8; 16]);
 
+/// How many bytes of data an event mostly has at most.
+const USUAL: usize = 256;
+
 impl Event {
     /// The place that the event is about; none for a source's life-cycle.
     #[must_use]
@@ -193,7 +196,7 @@ impl Event {
     #[must_use]
     pub fn content(&self) -> Content {
         // Serialising owned plain data into memory has no way to fail; an empty text would only make two events look alike.
-        let data = postcard::to_stdvec(&(self.time, &self.body)).unwrap_or_default();
+        let data = postcard::to_extend(&(self.time, &self.body), Vec::with_capacity(USUAL)).unwrap_or_default();
         Content(half(&Sha256::digest(data)))
     }
 }

@@ -1,10 +1,16 @@
 //! Who and where: the app that everything belongs to, names as engines give them, and the UUIDs derived from them.
 
+mod streams;
+
+pub use streams::Streams;
+
 use crate::event::Event;
 use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 use std::fmt;
 use std::sync::Arc;
-use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+use uuid::{Builder, Uuid};
 
 /// The tenant and one application of it. Nothing is ever visible across apps.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,7 +43,7 @@ impl App {
     pub fn new(account: &str, app: &str) -> Result<Self, AppError> {
         check_id("account_id", account, Self::MAX_ACCOUNT)?;
         check_id("app_id", app, Self::MAX_APP)?;
-        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("rollbook:{account}/{app}").as_bytes());
+        let namespace = derived(Uuid::NAMESPACE_URL, [b"rollbook:", account.as_bytes(), b"/", app.as_bytes()]);
         Ok(Self { account: account.into(), app: app.into(), namespace })
     }
 
@@ -62,13 +68,13 @@ impl App {
     /// The id derived from a session's key.
     #[must_use]
     pub fn session(&self, name: &Name) -> Uuid {
-        name.resolve(self.namespace, "session:")
+        name.resolve(self.namespace, b"session:")
     }
 
     /// The id derived from a meeting's key.
     #[must_use]
     pub fn meeting(&self, name: &Name) -> Uuid {
-        name.resolve(self.namespace, "meeting:")
+        name.resolve(self.namespace, b"meeting:")
     }
 
     /// The id of a peer within its home: the session, or the meeting where the session is unnamed.
@@ -83,7 +89,9 @@ impl App {
     /// The id of a peer that has a key only.
     #[must_use]
     pub fn peer_by_key(&self, home: Uuid, key: &str) -> Uuid {
-        Uuid::new_v5(&self.namespace, format!("peer:{home}:{key}").as_bytes())
+        let mut text = [0; Hyphenated::LENGTH];
+        let home = home.as_hyphenated().encode_lower(&mut text).as_bytes();
+        derived(self.namespace, [b"peer:", home, b":", key.as_bytes()])
     }
 
     /// The key of the peer that a leave on a free slot is (rule 4.7).
@@ -95,16 +103,20 @@ impl App {
     /// The public id of an event of a stream; `peer` where the event is a roster and the id is that of one peer's entry.
     #[must_use]
     pub fn event(&self, stream: Uuid, source: &str, id: &str, peer: Option<Uuid>) -> Uuid {
+        let mut of_peer = [0; Hyphenated::LENGTH];
         match peer {
-            Some(peer) => event_id(self.namespace, stream, source, &format!("{id}:{peer}")),
-            None => event_id(self.namespace, stream, source, id),
+            Some(peer) => {
+                let peer = peer.as_hyphenated().encode_lower(&mut of_peer).as_bytes();
+                event_id(self.namespace, stream, source, [id.as_bytes(), b":", peer])
+            }
+            None => event_id(self.namespace, stream, source, [id.as_bytes()]),
         }
     }
 
     /// The stream that keeps a source's life-cycle.
     #[must_use]
     pub fn source_stream(&self, source: &str) -> Stream {
-        Stream { kind: StreamKind::Source, id: Uuid::new_v5(&self.namespace, format!("source:{source}").as_bytes()) }
+        Stream { kind: StreamKind::Source, id: derived(self.namespace, [b"source:", source.as_bytes()]) }
     }
 
     /// The stream that an event belongs to (see the ledger's words: named session, else meeting, else source).
@@ -121,8 +133,23 @@ impl App {
 }
 
 /// The public id of an event of a stream, in an app's namespace.
-pub(crate) fn event_id(namespace: Uuid, stream: Uuid, source: &str, id: &str) -> Uuid {
-    Uuid::new_v5(&namespace, format!("event:{stream}:{}:{source}:{id}", source.len()).as_bytes())
+pub(crate) fn event_id<const N: usize>(namespace: Uuid, stream: Uuid, source: &str, id: [&[u8]; N]) -> Uuid {
+    let (mut of_stream, length) = ([0; Hyphenated::LENGTH], source.len().to_string());
+    let stream: &str = stream.as_hyphenated().encode_lower(&mut of_stream);
+    let head = ["event:", stream, ":", &length, ":", source, ":"].map(str::as_bytes);
+    derived(namespace, head.into_iter().chain(id))
+}
+
+/// The UUIDv5 of a name that comes in parts. Every event has some of these, so the digest is made by the processor's own instructions where
+/// it has them, and the name is never put together.
+fn derived<'a>(namespace: Uuid, name: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
+    let mut hash = Sha1::new_with_prefix(namespace.as_bytes());
+    for part in name {
+        hash.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    Builder::from_sha1_bytes(bytes).into_uuid()
 }
 
 fn check_id(what: &'static str, id: &str, max: usize) -> Result<(), AppError> {
@@ -152,11 +179,8 @@ impl Name {
         Self { id: None, key: Some(key.into()) }
     }
 
-    fn resolve(&self, namespace: Uuid, prefix: &str) -> Uuid {
-        self.id.unwrap_or_else(|| {
-            let key = self.key.as_deref().unwrap_or_default();
-            Uuid::new_v5(&namespace, [prefix.as_bytes(), key.as_bytes()].concat().as_slice())
-        })
+    fn resolve(&self, namespace: Uuid, prefix: &[u8]) -> Uuid {
+        self.id.unwrap_or_else(|| derived(namespace, [prefix, self.key.as_deref().unwrap_or_default().as_bytes()]))
     }
 }
 
@@ -276,5 +300,9 @@ mod tests {
         let both = Name { id: Some(session), key: Some("other".into()) };
         assert_eq!(app.session(&both), session);
         assert_eq!(app.event(session, "é", "1", None), Uuid::new_v5(&app.namespace(), format!("event:{session}:2:é:1").as_bytes()));
+        let of_peer = format!("event:{session}:2:é:1:{session}");
+        assert_eq!(app.event(session, "é", "1", Some(session)), Uuid::new_v5(&app.namespace(), of_peer.as_bytes()));
+        assert_eq!(app.namespace(), Uuid::new_v5(&Uuid::NAMESPACE_URL, b"rollbook:acme/school"));
+        assert_eq!(app.source_stream("sfu").id, Uuid::new_v5(&app.namespace(), b"source:sfu"));
     }
 }

@@ -13,6 +13,7 @@ mod write;
 
 pub use write::to_cloudevent;
 
+use self::data::Earlier;
 use crate::fields::{Fault, Fields};
 use crate::json::{Item, Items, Json, JsonError, parse, parse_line};
 use media::Form;
@@ -90,10 +91,10 @@ fn batch(body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
 }
 
 fn every(items: Items<'_>) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
-    let mut broken = None;
+    let (mut broken, mut earlier) = (None, Earlier::default());
     let sound = items.map_while(|item| item.map_err(|error| broken = Some(error)).ok());
     let results = judged(sound.map(|item| match item {
-        Item::Sound(value) => whole_event(&value),
+        Item::Sound(value) => whole_event(&value, &mut earlier),
         Item::Defective(error) => Err(error.to_string()),
     }));
     broken.map_or(Ok(results), |error: JsonError| Err(malformed(&error)))
@@ -101,22 +102,23 @@ fn every(items: Items<'_>) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
 
 fn lines(body: &[u8]) -> impl Iterator<Item = Judgement> {
     let lines = body.split(|byte| *byte == b'\n').zip(1..);
-    lines.filter(|(line, _)| !line.iter().all(u8::is_ascii_whitespace)).map(|(line, number)| {
+    let mut earlier = Earlier::default();
+    lines.filter(|(line, _)| !line.iter().all(u8::is_ascii_whitespace)).map(move |(line, number)| {
         let value = parse_line(line, number).map_err(|error| error.to_string())?;
-        whole_event(&value)
+        whole_event(&value, &mut earlier)
     })
 }
 
 fn binary(attributes: &[(&str, &[u8])], body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     let data = if body.iter().all(u8::is_ascii_whitespace) { None } else { Some(parse(body).map_err(|error| malformed(&error))?) };
-    let event = headers::envelope(attributes).and_then(|envelope| envelope.event(data.as_ref()));
+    let event = headers::envelope(attributes).and_then(|envelope| envelope.event(data.as_ref(), &mut Earlier::default()));
     Ok(judged(std::iter::once(event.map_err(|fault| fault.to_string()))))
 }
 
-fn whole_event(value: &Json<'_>) -> Judgement {
-    let event = || -> Result<Event, Fault> {
+fn whole_event(value: &Json<'_>, earlier: &mut Earlier) -> Judgement {
+    let mut event = || -> Result<Event, Fault> {
         let fields = Fields::of(value, "")?;
-        envelope::of(fields)?.event(fields.get("data"))
+        envelope::of(fields)?.event(fields.get("data"), earlier)
     };
     event().map_err(|fault| fault.to_string())
 }

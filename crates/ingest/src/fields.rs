@@ -107,10 +107,12 @@ impl<'j> Fields<'j> {
 
     /// One of a few words.
     pub(crate) fn word(self, member: &str, words: &[&'static str]) -> Result<Option<&'static str>, Fault> {
-        self.read(member, &format!("one of {}", words.join(", ")), |value| match value {
+        let Some(value) = self.get(member) else { return Ok(None) };
+        let found = match value {
             Json::Text(text) => words.iter().copied().find(|word| *word == text),
             _ => None,
-        })
+        };
+        found.map(Some).ok_or_else(|| Fault::value(member, value, &format!("one of {}", words.join(", "))))
     }
 
     pub(crate) fn uuid(self, member: &str) -> Result<Option<Uuid>, Fault> {
@@ -149,13 +151,15 @@ impl<'j> Fields<'j> {
 
     /// A whole number within bounds, however it is written (`60`, `60.0`, `6e1`).
     pub(crate) fn whole(self, member: &str, min: u16, max: u16) -> Result<Option<u16>, Fault> {
-        self.read(member, &format!("a whole number from {min} to {max}"), |value| match value {
+        let Some(value) = self.get(member) else { return Ok(None) };
+        let found = match value {
             Json::Number(digits) => Some(Decimal::read(digits, 0))
                 .filter(|n| n.integral && !n.negative)
                 .and_then(|n| u16::try_from(n.whole).ok())
                 .filter(|n| (min..=max).contains(n)),
             _ => None,
-        })
+        };
+        found.map(Some).ok_or_else(|| Fault::value(member, value, &format!("a whole number from {min} to {max}")))
     }
 }
 

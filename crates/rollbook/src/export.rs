@@ -38,7 +38,7 @@ pub async fn export(store: &dyn Store, app: &App, out: &mut impl Write) -> Resul
         let streams = store.streams(app, after, PAGE).await?;
         for stream in &streams {
             for batch in store.since(app, &[(*stream, 0)]).await?.batches {
-                let events = codec::decode(&batch.batch).map_err(|cause| ExportError::Damaged { stream: *stream, cause })?;
+                let events = codec::decode(*stream, &batch.batch).map_err(|cause| ExportError::Damaged { stream: *stream, cause })?;
                 for event in &events {
                     out.write_all(to_cloudevent(event).as_bytes())?;
                     out.write_all(b"\n")?;

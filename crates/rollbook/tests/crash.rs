@@ -158,7 +158,7 @@ fn journal(data: &Path) -> Vec<Event> {
         let streams = store.streams(&app(), None, usize::MAX).await.unwrap();
         let known: Vec<_> = streams.into_iter().map(|stream| (stream, 0)).collect();
         let batches = store.since(&app(), &known).await.unwrap().batches;
-        batches.iter().flat_map(|batch| codec::decode(&batch.batch).unwrap()).collect()
+        batches.iter().flat_map(|batch| codec::decode(batch.stream, &batch.batch).unwrap()).collect()
     })
 }
 

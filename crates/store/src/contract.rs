@@ -3,6 +3,7 @@
 use crate::duty::Duty;
 use async_trait::async_trait;
 use bytes::Bytes;
+use rollbook_core::codec::Version;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use std::collections::BTreeSet;
@@ -265,6 +266,12 @@ pub trait Store: Send + Sync + 'static {
     /// A duty is lost with its holder's way to the store, and for a moment the holder does not know: two nodes may both believe that they have
     /// it. So what is done under it must be safe to do twice, and at once.
     async fn duty(&self, name: &str) -> Result<Option<Duty>, StoreError>;
+
+    /// The form in which batches are to be written: the newest that every process reads that may be at work on the ledger. Every form is
+    /// read, whatever this says.
+    fn codec(&self) -> Version {
+        Version::NEWEST
+    }
 
     /// The epoch of what is told. While it is the same, whatever was read or acknowledged still stands: no batch is gone, none was replaced.
     /// Where that may be so no longer, as when a backup was put back or a standby took over, it is another before anything is told of

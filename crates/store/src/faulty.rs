@@ -11,6 +11,7 @@ use crate::duty::Duty;
 use async_trait::async_trait;
 use bytes::Bytes;
 use plan::Fault;
+use rollbook_core::codec::Version;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use std::ops::Range;
@@ -104,6 +105,10 @@ impl Store for FaultyStore {
 
     async fn duty(&self, name: &str) -> Result<Option<Duty>, StoreError> {
         self.call(Method::Duty, self.inner.duty(name)).await
+    }
+
+    fn codec(&self) -> Version {
+        self.inner.codec()
     }
 
     fn epoch(&self) -> u64 {

@@ -60,6 +60,7 @@ use lanes::Lanes;
 use lease::{Connections, Lease};
 use locks::Spaces;
 use replica::{Horizon, Replica};
+use rollbook_core::codec::Version;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use std::ops::Range;
@@ -341,6 +342,11 @@ impl Store for PostgresStore {
                 Err(failure) => patience.after(failure).await?,
             }
         }
+    }
+
+    /// Nodes of the release before this one, which run beside it during an upgrade, read no other.
+    fn codec(&self) -> Version {
+        Version::One
     }
 
     fn epoch(&self) -> u64 {

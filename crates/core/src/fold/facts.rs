@@ -3,7 +3,7 @@
 use super::heap::{Heap, Names};
 use super::record::{Next, Record, RecordIx, What};
 use super::table::Table;
-use crate::event::{Event, Place};
+use crate::event::{Content, Event, Place};
 use crate::id::{App, Parent, ParentId, Stream};
 use crate::time::{SECOND, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -216,10 +216,16 @@ impl Facts {
     /// Whether an event is new, known, or in conflict with what is known.
     #[must_use]
     pub fn judge(&self, event: &Event) -> Verdict {
+        self.judge_digested(event, event.content())
+    }
+
+    /// The same, of an event whose content's digest is known already.
+    #[must_use]
+    pub fn judge_digested(&self, event: &Event, content: Content) -> Verdict {
         let known = self.sources.find(&self.heap, &event.source).and_then(|source| self.event(source, &event.id));
         match known {
             None => Verdict::New,
-            Some(known) if self.content(known) == event.content() => Verdict::Duplicate,
+            Some(known) if self.content(known) == content => Verdict::Duplicate,
             Some(_) => Verdict::Conflict,
         }
     }
@@ -228,6 +234,12 @@ impl Facts {
     pub(super) fn event(&self, source: u32, id: &str) -> Option<RecordIx> {
         let same = |known| self.source(known) == source && self.id(known) == id.as_bytes();
         self.known.find(self.hasher.hash_one((source, id.as_bytes())), same)
+    }
+
+    /// Whether a source reported here.
+    #[must_use]
+    pub fn has_source(&self, source: &str) -> bool {
+        self.sources.find(&self.heap, source).is_some()
     }
 
     /// The sources that reported here: their life-cycles belong to the evidence.

@@ -4,11 +4,12 @@ use super::facts::{Changes, Facts, GroupFacts, Life, PeerFacts, PeerIx, PlaceFac
 use super::heap::make_room;
 use super::record::{Next, Record, RecordIx, What};
 use super::said::Numbers;
-use crate::event::{Body, Content, Event, Leave, Leaver, PeerInfo, Roll};
+use crate::event::{Body, Content, Event, Leave, Leaver, PeerInfo, Place, Roll};
 use crate::id::{App, Stream, StreamKind};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How many of the places last heard of an event's is compared with.
@@ -19,14 +20,18 @@ const SAID_COMPARED: usize = 4;
 impl Facts {
     /// Takes an event of this stream, if it is new. Events of other streams, and life-cycles, change nothing here.
     pub fn take(&mut self, event: &Event) {
-        if self.app.stream_of(event) != self.stream {
+        self.take_digested(event, event.content());
+    }
+
+    /// The same, of an event whose content's digest is known already.
+    pub fn take_digested(&mut self, event: &Event, content: Content) {
+        if !self.is_own(event) {
             return;
         }
         let source = self.sources.number(&mut self.heap, &event.source);
         if self.event(source, &event.id).is_some() {
             return;
         }
-        let content = event.content();
         let head = self.record(event, source, content);
         let mut known = std::mem::take(&mut self.known);
         known.insert(head, |event| self.hasher.hash_one((self.source(event), self.id(event))));
@@ -41,6 +46,15 @@ impl Facts {
         if self.stream.kind == StreamKind::Meeting {
             self.derived.insert(self.event_id(head), head);
         }
+    }
+
+    /// Whether an event is of this stream. What tells of its session just what an earlier one did is; of any other the stream's id decides.
+    fn is_own(&self, event: &Event) -> bool {
+        let known = match event.shared_place() {
+            Some(place) => self.known_place(place).is_some(),
+            None => self.stream.kind == StreamKind::Source && self.sources.find(&self.heap, &event.source).is_some(),
+        };
+        known || self.app.stream_of(event) == self.stream
     }
 
     /// Takes a start or stop of one of this stream's sources; anything else changes nothing.
@@ -257,13 +271,17 @@ impl Facts {
     /// The number of what an event tells of its session: a stream's events mostly tell the same.
     fn place_number(&mut self, event: &Event) -> Option<u32> {
         let place = event.shared_place()?;
-        let last = self.places.len().saturating_sub(PLACES_COMPARED);
-        let known = self.places[last..].iter().position(|known| known.place == *place).map(|ix| last + ix);
+        let known = self.known_place(place);
         let number = known.unwrap_or(self.places.len());
         if known.is_none() {
             self.places.push(PlaceFacts { place: place.clone(), earliest: self.next_record() });
         }
         u32::try_from(number).ok()
+    }
+
+    fn known_place(&self, place: &Arc<Place>) -> Option<usize> {
+        let last = self.places.len().saturating_sub(PLACES_COMPARED);
+        self.places[last..].iter().rposition(|known| known.place == *place).map(|ix| last + ix)
     }
 
     /// Folds a peer together with a slot, and all that either is folded together with.

@@ -122,7 +122,7 @@ impl Origin {
     /// The public id of an event.
     #[must_use]
     pub fn event_id(self, source: &str, source_id: &str) -> Uuid {
-        event_id(self.namespace, self.stream, source, source_id)
+        event_id(self.namespace, self.stream, source, [source_id.as_bytes()])
     }
 }
 

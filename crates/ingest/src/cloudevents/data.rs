@@ -8,19 +8,32 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
-type Reader = fn(Option<&Json<'_>>) -> Result<Body, Fault>;
+type Reader = fn(Option<&Json<'_>>, &mut Earlier) -> Result<Body, Fault>;
 
 /// Every type of event, and how its data is read. The writer names the same types.
 const TYPES: [(&str, Reader); 8] = [
-    ("rollbook.peer.created", |data| with(data, |d| Ok(Body::PeerCreated(place(d)?, known_peer(d)?)))),
-    ("rollbook.peer.joined", |data| with(data, |d| Ok(Body::PeerJoined(place(d)?, known_peer(d)?)))),
-    ("rollbook.peer.left", |data| with(data, |d| Ok(Body::PeerLeft(place(d)?, leaver(d)?, leave(d)?)))),
-    ("rollbook.session.started", |data| with(data, |d| Ok(Body::SessionStarted(place(d)?)))),
-    ("rollbook.session.ended", |data| with(data, |d| Ok(Body::SessionEnded(place(d)?, d.owned("reason")?)))),
-    ("rollbook.session.roster", |data| with(data, |d| Ok(Body::SessionRoster(place(d)?, roll(d)?)))),
-    ("rollbook.source.started", |_| Ok(Body::SourceStarted)),
-    ("rollbook.source.stopped", |_| Ok(Body::SourceStopped)),
+    ("rollbook.peer.created", |data, e| with(data, |d| Ok(Body::PeerCreated(place(d, e)?, known_peer(d)?)))),
+    ("rollbook.peer.joined", |data, e| with(data, |d| Ok(Body::PeerJoined(place(d, e)?, known_peer(d)?)))),
+    ("rollbook.peer.left", |data, e| with(data, |d| Ok(Body::PeerLeft(place(d, e)?, leaver(d)?, leave(d)?)))),
+    ("rollbook.session.started", |data, e| with(data, |d| Ok(Body::SessionStarted(place(d, e)?)))),
+    ("rollbook.session.ended", |data, e| with(data, |d| Ok(Body::SessionEnded(place(d, e)?, d.owned("reason")?)))),
+    ("rollbook.session.roster", |data, e| with(data, |d| Ok(Body::SessionRoster(place(d, e)?, roll(d)?)))),
+    ("rollbook.source.started", |_, _| Ok(Body::SourceStarted)),
+    ("rollbook.source.stopped", |_, _| Ok(Body::SourceStopped)),
 ];
+
+/// What the event before told of its session: those of one request mostly tell the same, and then share it.
+#[derive(Default)]
+pub(super) struct Earlier(Option<Arc<Place>>);
+
+impl Earlier {
+    fn shared(&mut self, place: Place) -> Arc<Place> {
+        match &self.0 {
+            Some(known) if **known == place => Arc::clone(known),
+            _ => Arc::clone(self.0.insert(Arc::new(place))),
+        }
+    }
+}
 
 /// The kinds of view that a preset may have.
 const VIEW_TYPES: [&str; 5] = ["GROUP_CALL", "WEBINAR", "AUDIO_ROOM", "LIVESTREAM", "CHAT"];
@@ -40,9 +53,9 @@ fn with(data: Option<&Json<'_>>, read: impl FnOnce(Fields<'_>) -> Result<Body, F
     read(Fields::of(data, "data")?).map_err(|fault| fault.within("data"))
 }
 
-fn place(data: Fields<'_>) -> Result<Arc<Place>, Fault> {
+fn place(data: Fields<'_>, earlier: &mut Earlier) -> Result<Arc<Place>, Fault> {
     let session = data.object("session")?.ok_or_else(|| Fault::missing("session", "an object"))?;
-    described_place(session).map(Arc::new).map_err(|fault| fault.within("session"))
+    described_place(session).map(|place| earlier.shared(place)).map_err(|fault| fault.within("session"))
 }
 
 fn described_place(session: Fields<'_>) -> Result<Place, Fault> {

@@ -1,9 +1,11 @@
 //! The attributes that every event has, wherever they came from.
 
-use super::{data, media};
+use super::data::{self, Earlier};
+use super::media;
 use crate::fields::{Fault, Fields, instant};
 use crate::json::Json;
 use rollbook_core::event::Event;
+use rollbook_core::time::Timestamp;
 use std::borrow::Cow;
 
 /// The attributes of one event, not judged yet.
@@ -39,7 +41,7 @@ pub(super) fn of<'j>(fields: Fields<'j>) -> Result<Envelope<'j>, Fault> {
 
 impl Envelope<'_> {
     /// Judges the attributes, then the data by its type.
-    pub(super) fn event(&self, data: Option<&Json<'_>>) -> Result<Event, Fault> {
+    pub(super) fn event(&self, data: Option<&Json<'_>>, earlier: &mut Earlier) -> Result<Event, Fault> {
         let version = self.filled("specversion", self.specversion.as_ref())?;
         if version != "1.0" {
             return Err(Fault::value(&self.called("specversion"), &Json::Text(version.into()), "\"1.0\""));
@@ -47,9 +49,10 @@ impl Envelope<'_> {
         let id = self.filled("id", self.id.as_ref())?;
         let source = self.filled("source", self.source.as_ref())?;
         let kind = self.filled("type", self.kind.as_ref())?;
-        let time = instant(&self.called("time"), self.filled("time", self.time.as_ref())?)?;
+        let time = self.filled("time", self.time.as_ref())?;
+        let time = Timestamp::parse_rfc3339(time).or_else(|_| instant(&self.called("time"), time))?;
         let body = match data::reader(kind) {
-            Some(read) => read(data)?,
+            Some(read) => read(data, earlier)?,
             None => return Err(Fault::value(&self.called("type"), &Json::Text(kind.into()), &data::allowed_types())),
         };
         Ok(Event { source: source.into(), id: id.into(), time, body })

@@ -9,6 +9,9 @@ use std::borrow::Cow;
 /// How many arrays and objects may lie within each other.
 pub const MAX_DEPTH: usize = 128;
 
+/// How many members an object mostly has at most.
+const USUAL_MEMBERS: usize = 8;
+
 /// Reads one JSON text.
 ///
 /// # Errors
@@ -169,7 +172,7 @@ impl<'a> Parser<'a> {
     }
 
     fn object(&mut self) -> Result<Json<'a>, Fault> {
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(USUAL_MEMBERS);
         self.skip_space();
         if self.take(b'}') {
             return Ok(Json::Object(Object::default()));

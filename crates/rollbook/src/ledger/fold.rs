@@ -3,7 +3,7 @@
 use super::Inner;
 use super::flight::Flight;
 use rollbook_core::codec;
-use rollbook_core::event::Event;
+use rollbook_core::event::{Content, Event};
 use rollbook_core::fold::{Facts, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
 use rollbook_core::roster::{Extract, LiveRosters, Part, Query, Summary, summaries};
@@ -84,17 +84,17 @@ impl State {
     }
 
     /// Takes the events of a batch if it is the next; an older one is known. Returns whether the fold now knows it.
-    pub(super) fn take(&mut self, stream: Stream, seq: Seq, events: &[Event]) -> bool {
+    pub(super) fn take<'e>(&mut self, stream: Stream, seq: Seq, events: impl Iterator<Item = (&'e Event, Content)>) -> bool {
         let Some(known) = self.known.get_mut(&stream) else { return true };
         if seq != *known + 1 {
             return seq <= *known;
         }
         *known = seq;
         let own = stream == self.facts.stream();
-        for event in events {
-            if own { self.facts.take(event) } else { self.facts.take_life(event) }
+        for (event, content) in events {
+            if own { self.facts.take_digested(event, content) } else { self.facts.take_life(event) }
         }
-        if own && stream.kind != StreamKind::Source {
+        if own && stream.kind != StreamKind::Source && self.facts.sources().count() >= self.known.len() {
             let sources: Vec<Stream> = self.facts.sources().map(|source| self.facts.app().source_stream(source)).collect();
             for source in sources {
                 self.known.entry(source).or_insert(0);
@@ -219,15 +219,16 @@ impl Inner {
 
 /// Takes batches in order; returns whether the fold now knows them all. Between two batches, and while one is decoded, others may work with
 /// the fold.
-fn take_all(fold: &Fold, batches: &[Batch]) -> Result<bool, StoreError> {
+pub(super) fn take_all(fold: &Fold, batches: &[Batch]) -> Result<bool, StoreError> {
     let mut whole = true;
     for Batch { stream, seq, batch, .. } in batches {
         // Those who waited for one check were told the same.
         if fold.lock().knows(*stream, *seq) {
             continue;
         }
-        let events = codec::decode(batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
-        whole &= fold.lock().take(*stream, *seq, &events);
+        let events = codec::decode(*stream, batch).map_err(|e| StoreError::Damaged(format!("{stream} batch {seq}: {e}")))?;
+        let digested: Vec<_> = events.iter().map(|event| (event, event.content())).collect();
+        whole &= fold.lock().take(*stream, *seq, digested.into_iter());
     }
     Ok(whole)
 }

@@ -2,7 +2,7 @@
 
 use super::Inner;
 use super::fold::Fold;
-use rollbook_core::event::{Body, Event, Leaver};
+use rollbook_core::event::{Body, Event, Leaver, Place};
 use rollbook_core::fold::ids_of;
 use rollbook_core::id::{App, Parent, Stream, StreamKind};
 use rollbook_store::{Link, LinkKind, StoreError};
@@ -12,41 +12,55 @@ use uuid::Uuid;
 /// What a batch adds to the look-ups.
 pub(super) struct Links {
     stream: Stream,
-    /// Each once.
-    links: BTreeSet<Link>,
+    links: Vec<Link>,
     /// The sessions that are named as parents.
     parents: BTreeSet<Uuid>,
 }
 
-/// The look-ups that a batch adds by itself; those of peers that the fold knows stand already.
-pub(super) fn links(app: &App, stream: Stream, events: &[Event], fold: &Fold) -> Links {
-    let (mut links, mut parents) = (BTreeSet::new(), BTreeSet::new());
-    let places = if stream.kind == StreamKind::Source { &[] } else { events };
-    for event in places {
-        let mut link = |kind, from| links.insert(Link { kind, from, to: stream });
-        link(LinkKind::Source, app.source_stream(&event.source).id);
-        match event.place().and_then(|place| place.parent.as_ref()) {
-            Some(Parent::Session(name)) => {
-                link(LinkKind::Child, app.session(name));
-                parents.insert(app.session(name));
-            }
-            Some(Parent::Meeting(name)) => {
-                link(LinkKind::Child, app.meeting(name));
-            }
-            None => {}
+/// The look-ups that a batch adds by itself; those of sources and peers that the fold knows stand already.
+pub(super) fn links<'e>(app: &App, stream: Stream, events: impl Iterator<Item = &'e Event> + Clone, fold: &Fold) -> Links {
+    let mut all = Links { stream, links: Vec::new(), parents: BTreeSet::new() };
+    if stream.kind == StreamKind::Source {
+        return all;
+    }
+    all.links = new_to(fold, app, stream, events.clone());
+    let mut told: Option<&Place> = None;
+    for place in events.filter_map(Event::place) {
+        if told.is_some_and(|before| std::ptr::eq(before, place)) {
+            continue;
         }
-        for peer in peers(app, stream, event) {
-            link(LinkKind::Peer, peer);
-        }
-        if stream.kind == StreamKind::Meeting {
-            for (id, _) in ids_of(app, stream, event) {
-                link(LinkKind::Derived, id);
-            }
+        told = Some(place);
+        let from = match &place.parent {
+            Some(Parent::Session(name)) => app.session(name),
+            Some(Parent::Meeting(name)) => app.meeting(name),
+            None => continue,
+        };
+        all.links.push(Link { kind: LinkKind::Child, from, to: stream });
+        if matches!(place.parent, Some(Parent::Session(_))) {
+            all.parents.insert(from);
         }
     }
+    all
+}
+
+/// The look-ups of sources and peers that a fold does not know, and those of the ids that events of a meeting yield.
+fn new_to<'e>(fold: &Fold, app: &App, stream: Stream, events: impl Iterator<Item = &'e Event>) -> Vec<Link> {
     let known = fold.lock();
-    links.retain(|link| link.kind != LinkKind::Peer || known.facts.peer(link.from).is_none());
-    Links { stream, links, parents }
+    let (mut links, mut ids) = (Vec::new(), Vec::new());
+    let mut link = |kind, from| links.push(Link { kind, from, to: stream });
+    let mut source = None;
+    for event in events {
+        if source.replace(&*event.source) != Some(&*event.source) && !known.facts.has_source(&event.source) {
+            link(LinkKind::Source, app.source_stream(&event.source).id);
+        }
+        ids.clear();
+        peers(app, stream, event, &mut ids);
+        ids.iter().filter(|peer| known.facts.peer(**peer).is_none()).for_each(|peer| link(LinkKind::Peer, *peer));
+        if stream.kind == StreamKind::Meeting {
+            ids_of(app, stream, event).into_iter().for_each(|(id, _)| link(LinkKind::Derived, id));
+        }
+    }
+    links
 }
 
 impl Links {
@@ -55,11 +69,14 @@ impl Links {
     }
 
     fn add_child(&mut self, meeting: Stream, child: Stream) {
-        self.links.insert(Link { kind: LinkKind::Child, from: meeting.id, to: child });
+        self.links.push(Link { kind: LinkKind::Child, from: meeting.id, to: child });
     }
 
-    pub(super) fn into_vec(self) -> Vec<Link> {
-        self.links.into_iter().collect()
+    /// Each once.
+    pub(super) fn into_vec(mut self) -> Vec<Link> {
+        self.links.sort_unstable();
+        self.links.dedup();
+        self.links
     }
 }
 
@@ -73,7 +90,7 @@ pub(super) async fn across(inner: &Inner, app: &App, commit: &mut [Links]) -> Re
             let known = inner.store.linked(app, LinkKind::Derived, parent).await?;
             known.into_iter().chain(derived.get(&parent).copied()).for_each(|meeting| of_one.add_child(meeting, stream));
         }
-        for id in of_one.derived().collect::<Vec<_>>() {
+        for id in of_one.derived().collect::<BTreeSet<_>>() {
             let known = inner.store.linked(app, LinkKind::Child, id).await?;
             known.into_iter().for_each(|child| of_one.add_child(stream, child));
         }
@@ -81,14 +98,14 @@ pub(super) async fn across(inner: &Inner, app: &App, commit: &mut [Links]) -> Re
     Ok(())
 }
 
-/// The ids of the peers that an event may be about. A leave by slot is perhaps a peer of its own: see rule 4.7.
-fn peers(app: &App, stream: Stream, event: &Event) -> Vec<Uuid> {
+/// Adds the ids of the peers that an event may be about. A leave by slot is perhaps a peer of its own: see rule 4.7.
+fn peers(app: &App, stream: Stream, event: &Event, ids: &mut Vec<Uuid>) {
     match &event.body {
         Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _) => {
-            vec![app.peer(stream.id, &info.name)]
+            ids.push(app.peer(stream.id, &info.name));
         }
-        Body::PeerLeft(_, Leaver::Slot(_), _) => vec![app.peer_by_key(stream.id, &app.stray_key(event))],
-        Body::SessionRoster(_, roll) => roll.present.iter().map(|present| app.peer(stream.id, &present.peer.name)).collect(),
-        _ => Vec::new(),
+        Body::PeerLeft(_, Leaver::Slot(_), _) => ids.push(app.peer_by_key(stream.id, &app.stray_key(event))),
+        Body::SessionRoster(_, roll) => ids.extend(roll.present.iter().map(|present| app.peer(stream.id, &present.peer.name))),
+        _ => {}
     }
 }

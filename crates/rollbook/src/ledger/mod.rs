@@ -8,12 +8,14 @@ mod breakouts;
 mod cache;
 mod flight;
 mod fold;
+mod judge;
 mod links;
 mod making;
 mod roster;
 mod searches;
 mod segments;
 mod sessions;
+mod together;
 mod writer;
 
 pub use basis::Print;

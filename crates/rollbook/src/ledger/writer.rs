@@ -1,18 +1,16 @@
 //! The way in: one task an app takes what waits, judges it against what is known, and appends it in one commit.
 
-use super::fold::Fold;
-use super::links::{across, links};
+use super::judge::{Given, Pending, judge};
+use super::links::{Links, across, links};
 use super::{IngestError, Inner, Ledger, Receipt};
 use bytes::Bytes;
 use rollbook_core::codec;
-use rollbook_core::event::{Content, Event, Identity};
-use rollbook_core::fold::Verdict;
+use rollbook_core::event::Event;
 use rollbook_core::id::{App, Stream};
-use rollbook_store::{AppendError, Commit, Entry, Seq, StoreError};
+use rollbook_store::{AppendError, Commit, Entry, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// How many deliveries of one app may wait before more are turned away.
@@ -24,7 +22,7 @@ const ATTEMPTS: usize = 64;
 
 /// A delivery that waits for its commit.
 struct Delivery {
-    events: Vec<(Stream, Event)>,
+    events: Vec<Given>,
     answer: oneshot::Sender<Result<Receipt, IngestError>>,
 }
 
@@ -39,7 +37,7 @@ impl Ledger {
     /// See [`IngestError`]; in each case nothing was acknowledged.
     pub async fn ingest(&self, app: &App, events: Vec<Event>) -> Result<Receipt, IngestError> {
         let (answer, answered) = oneshot::channel();
-        let events = events.into_iter().map(|event| (app.stream_of(&event), event)).collect();
+        let events = Given::all(app, events);
         self.writer(app).try_send(Delivery { events, answer }).map_err(|_| IngestError::Overloaded)?;
         let stopped = || StoreError::Unavailable("the writer stopped before it answered".into());
         answered.await.unwrap_or_else(|_| Err(stopped().into()))
@@ -73,14 +71,6 @@ async fn write(ledger: Weak<Inner>, app: App, mut waiting: mpsc::Receiver<Delive
     }
 }
 
-/// What one commit is to add to one stream.
-struct Pending {
-    fold: Arc<Fold>,
-    expected: Seq,
-    new: HashMap<Identity, Content>,
-    events: Vec<Event>,
-}
-
 impl Inner {
     /// Commits deliveries, and answers each. A delivery with an event in conflict is refused whole; the others are not held up by it.
     async fn commit(self: &Arc<Self>, app: &App, deliveries: Vec<Delivery>) {
@@ -105,36 +95,23 @@ impl Inner {
         }
     }
 
-    /// The streams of the deliveries, each brought up to date. All are asked for at once, as the store answers all that wait together.
-    async fn pending(self: &Arc<Self>, app: &App, deliveries: &[Delivery]) -> Result<BTreeMap<Stream, Pending>, StoreError> {
-        let streams: BTreeSet<Stream> = deliveries.iter().flat_map(|delivery| &delivery.events).map(|(stream, _)| *stream).collect();
-        let mut asked = JoinSet::new();
-        for stream in streams {
-            let (ledger, app) = (Arc::clone(self), app.clone());
-            asked.spawn(async move { ledger.current(&app, stream).await.map(|(fold, _)| (stream, fold)) });
-        }
-        let mut pending = BTreeMap::new();
-        while let Some(current) = asked.join_next().await {
-            let (stream, fold) = current.map_err(|e| StoreError::Unavailable(format!("a stream was not read: {e}")))??;
-            let expected = fold.lock().seq();
-            pending.insert(stream, Pending { fold, expected, new: HashMap::new(), events: Vec::new() });
-        }
-        Ok(pending)
+    /// The streams of the deliveries, each brought up to date.
+    async fn pending<'d>(self: &Arc<Self>, app: &App, deliveries: &'d [Delivery]) -> Result<BTreeMap<Stream, Pending<'d>>, StoreError> {
+        let streams: BTreeSet<Stream> = deliveries.iter().flat_map(|delivery| &delivery.events).map(|given| given.stream).collect();
+        let folds = self.current_all(app, &streams).await?;
+        Ok(streams.into_iter().zip(folds.into_iter().map(Pending::new)).collect())
     }
 
     async fn attempt(self: &Arc<Self>, app: &App, deliveries: &[Delivery]) -> Result<Vec<Result<Receipt, Vec<usize>>>, AppendError> {
         let epoch = self.store.epoch();
         let mut streams = self.pending(app, deliveries).await?;
         let results: Vec<_> = deliveries.iter().map(|delivery| judge(&mut streams, &delivery.events)).collect();
-        let new = || streams.iter().filter(|(_, pending)| !pending.events.is_empty());
-        let mut all_links: Vec<_> = new().map(|(stream, pending)| links(app, *stream, &pending.events, &pending.fold)).collect();
-        across(self, app, &mut all_links).await?;
+        streams.retain(|_, pending| !pending.new.is_empty());
         let mut commit = Commit::default();
-        for ((stream, pending), links) in new().zip(all_links) {
-            let links = links.into_vec();
-            let earliest = pending.events.iter().map(|event| event.time).min().unwrap_or_default();
-            let batch = Bytes::from(codec::encode(&pending.events));
-            commit.entries.push(Entry { stream: *stream, expected: pending.expected, batch, earliest, links });
+        let mut all_links: Vec<_> = streams.iter().map(|(stream, pending)| links(app, *stream, pending.events(), &pending.fold)).collect();
+        across(self, app, &mut all_links).await?;
+        for ((stream, pending), links) in streams.iter().zip(all_links) {
+            commit.entries.push(self.entry(*stream, pending, links));
         }
         if self.store.epoch() != epoch {
             // What was judged by may be gone.
@@ -147,49 +124,17 @@ impl Inner {
             }
             return Ok(results);
         }
-        self.store.append(app, commit.clone()).await?;
-        for entry in commit.entries {
-            if let Some(pending) = streams.get(&entry.stream) {
-                pending.fold.lock().take(entry.stream, entry.expected + 1, &pending.events);
-            }
+        self.store.append(app, commit).await?;
+        for (stream, pending) in &streams {
+            let events = pending.new.iter().map(|given| (&given.event, given.content));
+            pending.fold.lock().take(*stream, pending.expected + 1, events);
         }
         Ok(results)
     }
-}
 
-/// Adds a delivery's new events to what is pending; or, where some conflict, adds nothing and names them.
-fn judge(streams: &mut BTreeMap<Stream, Pending>, events: &[(Stream, Event)]) -> Result<Receipt, Vec<usize>> {
-    let mut receipt = Receipt::default();
-    let mut conflicts = Vec::new();
-    let mut new: Vec<(Stream, &Event, Identity, Content)> = Vec::new();
-    let mut of_this: HashMap<(Stream, Identity), Content> = HashMap::new();
-    for (ix, (stream, event)) in events.iter().enumerate() {
-        let Some(pending) = streams.get(stream) else { continue };
-        let (identity, content) = (event.identity(), event.content());
-        let waiting = pending.new.get(&identity).or_else(|| of_this.get(&(*stream, identity)));
-        let verdict = match waiting {
-            Some(known) if *known == content => Verdict::Duplicate,
-            Some(_) => Verdict::Conflict,
-            None => pending.fold.lock().facts.judge(event),
-        };
-        match verdict {
-            Verdict::New => {
-                of_this.insert((*stream, identity), content);
-                new.push((*stream, event, identity, content));
-                receipt.accepted += 1;
-            }
-            Verdict::Duplicate => receipt.duplicates += 1,
-            Verdict::Conflict => conflicts.push(ix),
-        }
+    fn entry(&self, stream: Stream, pending: &Pending<'_>, links: Links) -> Entry {
+        let earliest = pending.events().map(|event| event.time).min().unwrap_or_default();
+        let batch = Bytes::from(codec::encode(self.store.codec(), stream, pending.events()));
+        Entry { stream, expected: pending.expected, batch, earliest, links: links.into_vec() }
     }
-    if !conflicts.is_empty() {
-        return Err(conflicts);
-    }
-    for (stream, event, identity, content) in new {
-        if let Some(pending) = streams.get_mut(&stream) {
-            pending.new.insert(identity, content);
-            pending.events.push(event.clone());
-        }
-    }
-    Ok(receipt)
 }
