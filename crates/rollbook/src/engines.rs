@@ -1,7 +1,7 @@
 //! The meeting engines of a server: what each app's settings say, and for the rest what an engine can do without any.
 
 use crate::clock;
-use crate::config::{EngineEntry, SecretError, Settings};
+use crate::config::{EngineEntry, SecretError, SecretPlace, Settings};
 use rollbook_core::id::{App, AppError};
 use rollbook_core::time::Timestamp;
 use rollbook_ingest::engine::{self, Engine, Secret, SettingsError};
@@ -33,8 +33,14 @@ pub struct EngineError {
     problem: Box<Problem>,
 }
 
+impl EngineError {
+    pub(crate) fn new(number: usize, entry: &EngineEntry, problem: Problem) -> Self {
+        Self { number, entry: Box::new(entry.clone()), problem: Box::new(problem) }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
-enum Problem {
+pub(crate) enum Problem {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
@@ -45,6 +51,8 @@ enum Problem {
     Mapping { path: PathBuf, cause: std::io::Error },
     #[error("it is there twice")]
     Twice,
+    #[error("poll: {0}")]
+    Poll(String),
 }
 
 impl Engines {
@@ -72,7 +80,7 @@ impl Engines {
         of_all.insert("janus".into(), Arc::new(Janus::new(janus)) as Arc<dyn Engine>);
         let mut of_apps: BTreeMap<_, ByName> = BTreeMap::new();
         for (entry, number) in entries.iter().zip(1..) {
-            let located = |problem| EngineError { number, entry: Box::new(entry.clone()), problem: Box::new(problem) };
+            let located = |problem| EngineError::new(number, entry, problem);
             let app = App::new(&entry.account, &entry.app).map_err(|error| located(error.into()))?;
             let engines = of_apps.entry((app.account().into(), app.app().into())).or_default();
             if engines.insert(entry.engine.as_str().into(), opened(entry).map_err(located)?).is_some() {
@@ -97,11 +105,15 @@ impl Engines {
 }
 
 fn opened(entry: &EngineEntry) -> Result<Arc<dyn Engine>, Problem> {
-    let secret = |place: &crate::config::SecretPlace| Ok::<_, SecretError>(Secret::new(&place.id, &place.read()?));
-    let secrets = entry.secrets.iter().map(secret).collect::<Result<_, _>>()?;
+    let secrets = secrets(&entry.secrets)?;
     let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|cause| Problem::Mapping { path: path.clone(), cause });
     let mapping = entry.mapping_file.as_ref().map(read).transpose()?;
     Ok(engine::open(&entry.engine, &engine::Settings { secrets, options: entry.options.clone(), mapping })?)
+}
+
+/// The secrets in these places.
+pub(crate) fn secrets(places: &[SecretPlace]) -> Result<Vec<Secret>, SecretError> {
+    places.iter().map(|place| Ok(Secret::new(&place.id, &place.read()?))).collect()
 }
 
 #[cfg(test)]

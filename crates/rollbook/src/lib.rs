@@ -18,5 +18,6 @@ pub mod import;
 pub mod ledger;
 pub mod migrate;
 pub mod periodic;
+pub mod polling;
 pub mod serve;
 pub mod tokens;

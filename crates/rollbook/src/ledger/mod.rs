@@ -9,10 +9,13 @@ mod cache;
 mod fold;
 mod links;
 mod making;
+mod present;
 mod roster;
 mod segments;
 mod sessions;
 mod writer;
+
+pub use present::Inside;
 
 use cache::Cache;
 use segments::Segments;
