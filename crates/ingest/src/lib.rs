@@ -10,6 +10,7 @@
 //!   is no attendance is ignored, and what can't be translated is counted with its reason, for the delivery to be kept raw.
 //! * [`livekit::asking`], [`janus::asking`]: what to ask an engine to learn who is in, and the rosters that its answers are. Who asks, and
 //!   whether a roster is worth recording, is decided elsewhere.
+//! * [`realtimekit::listed`]: what upstream's REST API lists, as the events that give the same lists here.
 //! * [`json`]: the strict reader below all of them.
 //!
 //! # Adding an engine
@@ -35,7 +36,7 @@ mod jwt;
 pub mod livekit;
 mod mapping;
 mod names;
-mod realtimekit;
+pub mod realtimekit;
 mod redact;
 mod verify;
 mod zoom;
