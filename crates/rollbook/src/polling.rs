@@ -6,7 +6,7 @@
 //! This is a duty ([`crate::periodic`]): one node of those that share a store asks. Nothing here is in the way of requests: questions are
 //! asked on threads of their own, one an engine, each within a bounded time, and what fails is tried again at the next poll.
 
-mod client;
+pub(crate) mod client;
 mod counting;
 mod healing;
 mod livekit;

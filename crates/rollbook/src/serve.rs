@@ -170,7 +170,7 @@ pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Resu
     let polls = PollMetrics::shown_by(&metrics);
     let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
     let tokens = Arc::new(tokens);
-    let api = http::router(AppState { ledger: ledger.clone(), tokens, limits, metrics: metrics.clone(), engines });
+    let api = http::router(AppState { ledger: ledger.clone(), tokens, limits, metrics: metrics.clone(), engines: engines.clone() });
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for (listener, router) in [(listeners.http, api), (listeners.metrics, metrics_router(metrics))] {
@@ -186,6 +186,7 @@ pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Resu
         tokio::select! {
             () = periodic::expire_kept(Arc::clone(&store), days) => {}
             () = polling::run(store, ledger, asked, polls) => {}
+            () = engines.keep_keys() => {}
             _ = stopped.wait_for(|stop| *stop) => {}
         }
     });

@@ -22,6 +22,8 @@ pub struct EngineEntry {
     pub options: toml::Table,
     /// A file that says how to translate an engine that rollbook does not know by name.
     pub mapping_file: Option<PathBuf>,
+    /// Where the key is fetched by which deliveries are checked, of an engine that publishes it.
+    pub key_url: Option<String>,
     /// Where to ask the engine who is in, to mend what its deliveries lost.
     pub poll: Option<PollEntry>,
 }

@@ -17,7 +17,7 @@ const MAX_ANSWER: u64 = 64 << 20;
 
 /// Why a question has no answer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub(crate) enum AskError {
     /// Nobody is there, or the answer broke off.
     #[error("{0}")]
     Unreachable(String),
@@ -41,7 +41,7 @@ pub(super) enum AskError {
 
 impl AskError {
     /// The kind in one word, for counting.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "unreachable",
             Self::Refused { .. } => "refused",
@@ -53,17 +53,17 @@ impl AskError {
 
 /// An answer, and of when it is.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) body: Vec<u8>,
     /// When it was given, by the engine's clock where the engine tells.
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// How many microseconds before `at` what it says may have been read.
-    pub(super) age: i64,
+    pub(crate) age: i64,
 }
 
 /// Keeps connections to engines. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Client(Agent);
+pub(crate) struct Client(Agent);
 
 impl Default for Client {
     fn default() -> Self {
@@ -74,10 +74,15 @@ impl Default for Client {
 
 impl Client {
     /// Posts JSON and waits for the answer, at most [`TIMEOUT`].
-    pub(super) fn post(&self, url: &str, authorization: Option<&str>, body: &str) -> Result<Answer, AskError> {
+    pub(crate) fn post(&self, url: &str, authorization: Option<&str>, body: &str) -> Result<Answer, AskError> {
         let request = self.0.post(url).header("content-type", "application/json").header("accept", "application/json");
         let request = authorization.into_iter().fold(request, |request, value| request.header("authorization", value));
         self.answer(url, || request.send(body))
+    }
+
+    /// Gets JSON, with the same patience.
+    pub(crate) fn get(&self, url: &str) -> Result<Answer, AskError> {
+        self.answer(url, || self.0.get(url).header("accept", "application/json").call())
     }
 
     fn answer(&self, url: &str, ask: impl FnOnce() -> Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, AskError> {
@@ -119,28 +124,28 @@ fn http_date(text: &str) -> Option<Timestamp> {
 }
 
 /// An address as questions can be put behind it. LiveKit's is often told as that of a WebSocket.
-pub(super) fn base(url: &str) -> Result<String, String> {
+pub(crate) fn base(url: &str) -> Result<String, String> {
     let http = match url.split_once("://") {
         Some((scheme @ ("http" | "https"), rest)) => format!("{scheme}://{rest}"),
         Some(("ws", rest)) => format!("http://{rest}"),
         Some(("wss", rest)) => format!("https://{rest}"),
-        _ => return Err(format!("urls: {url:?} is no address: write it as https://livekit.example.com")),
+        _ => return Err(format!("{url:?} is no address: write it as https://livekit.example.com")),
     };
     Ok(http.trim_end_matches('/').to_owned())
 }
 
 /// Whether somebody waits for what is asked: a thread can't be stopped from outside.
-pub(super) struct Wanted(Weak<()>);
+pub(crate) struct Wanted(Weak<()>);
 
 impl Wanted {
     /// An error once nobody does.
-    pub(super) fn still(&self) -> Result<(), AskError> {
+    pub(crate) fn still(&self) -> Result<(), AskError> {
         if self.0.strong_count() > 0 { Ok(()) } else { Err(AskError::Cancelled) }
     }
 }
 
 /// Asks on a thread of its own, which the end of the program does not wait for.
-pub(super) async fn on_a_thread<T: Send + 'static>(ask: impl FnOnce(&Wanted) -> T + Send + 'static) -> Result<T, AskError> {
+pub(crate) async fn on_a_thread<T: Send + 'static>(ask: impl FnOnce(&Wanted) -> T + Send + 'static) -> Result<T, AskError> {
     let (told, waiting) = oneshot::channel();
     let waits = Arc::new(());
     let wanted = Wanted(Arc::downgrade(&waits));

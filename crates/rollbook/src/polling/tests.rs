@@ -293,7 +293,7 @@ fn what_is_wrong_with_a_poll_is_named_with_the_entry() {
     assert_eq!(told("livekit\""), Ok(0));
     for (poll, wrong) in [
         ("livekit\"\npoll = { urls = [] }", "poll: urls: name the engine's servers"),
-        ("livekit\"\npoll = { urls = [\"livekit:7880\"] }", "poll: urls: \"livekit:7880\" is no address"),
+        ("livekit\"\npoll = { urls = [\"livekit:7880\"] }", "poll: \"livekit:7880\" is no address"),
         ("livekit\"\npoll = { urls = [\"http://127.0.0.1:7880\"] }", "poll: an API key and its secret are needed"),
         ("zoom\"\npoll = { urls = [\"http://127.0.0.1:7880\"] }", "poll: rollbook can't ask zoom"),
     ] {
