@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -127,6 +128,12 @@ class Server:
         process, self.process = self.process, None
         process.kill()
         process.wait()
+
+    @property
+    def metrics(self):
+        """Where its metrics are: only the log tells, as the port is any free one."""
+        found = re.findall(r"metrics_address\W*(127\.0\.0\.1:\d+)", re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text(errors="replace")))
+        return f"http://{found[-1]}"
 
     def tail(self):
         return self.log.read_text(errors="replace")[-4000:]

@@ -8,7 +8,7 @@ mod registry;
 mod settings;
 mod translation;
 
-pub use refusal::Refusal;
+pub use refusal::{BadAnswer, Refusal};
 pub use registry::{names, open};
 pub use settings::{Secret, Settings, SettingsError};
 pub use translation::{Translation, Untranslated};

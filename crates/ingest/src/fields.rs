@@ -149,6 +149,11 @@ impl<'j> Fields<'j> {
         })
     }
 
+    /// Minutes as microseconds: finer digits are cut, and what is too large for the ledger is its largest.
+    pub(crate) fn minutes(self, member: &str) -> Result<Option<i64>, Fault> {
+        Ok(self.seconds(member)?.map(|micros| micros.saturating_mul(60)))
+    }
+
     /// A whole number within bounds, however it is written (`60`, `60.0`, `6e1`).
     pub(crate) fn whole(self, member: &str, min: u16, max: u16) -> Result<Option<u16>, Fault> {
         let Some(value) = self.get(member) else { return Ok(None) };

@@ -14,6 +14,7 @@ pub use decimal::Decimal;
 pub use items::{Item, Items};
 pub use parse::{MAX_DEPTH, parse, parse_line};
 pub use text::push_text;
+pub(crate) use text::quoted;
 
 use std::borrow::Cow;
 
@@ -47,6 +48,12 @@ impl<'a> Object<'a> {
     pub fn get(&self, key: &str) -> Option<&Json<'a>> {
         let found = self.members.binary_search_by(|(name, _)| (**name).cmp(key));
         found.ok().and_then(|at| self.members.get(at)).map(|(_, value)| value)
+    }
+
+    /// Whether it has no members.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 }
 

@@ -8,7 +8,10 @@
 //!   a bad event is refused, with the path to what is wrong.
 //! * [`engine`]: deliveries of meeting engines. Lenient: an engine can't mend what it sent and soon stops trying, so what
 //!   is no attendance is ignored, and what can't be translated is counted with its reason, for the delivery to be kept raw.
-//! * [`json`]: the strict reader below both.
+//! * [`livekit::asking`], [`janus::asking`]: what to ask an engine to learn who is in, and the rosters that its answers are. Who asks, and
+//!   whether a roster is worth recording, is decided elsewhere.
+//! * [`realtimekit::listed`]: what upstream's REST API lists, as the events that give the same lists here.
+//! * [`json`]: the strict reader below all of them.
 //!
 //! # Adding an engine
 //! 1. One file, `src/{engine}.rs` (with a folder of its own where it outgrows that): a table in its docs of what the
@@ -30,10 +33,10 @@ pub mod janus;
 mod jitsi;
 pub mod json;
 mod jwt;
-mod livekit;
+pub mod livekit;
 mod mapping;
 mod names;
-mod realtimekit;
+pub mod realtimekit;
 mod redact;
 mod verify;
 mod zoom;

@@ -18,6 +18,7 @@
 //!
 //! A delivery is signed by a JWT in `Authorization`, with no word before it, that has the digest of the body.
 
+pub mod asking;
 mod read;
 
 use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, Translation};
@@ -34,7 +35,8 @@ use rollbook_core::time::Timestamp;
 use serde::Deserialize;
 use std::sync::Arc;
 
-const SOURCE: &str = "livekit";
+/// The source of everything that a LiveKit reports.
+pub const SOURCE: &str = "livekit";
 
 /// Members that are personal, or the product's own and may hold anything.
 const PERSONAL: &[&str] = &["metadata", "attributes", "email", "phone"];
@@ -145,8 +147,12 @@ fn place(webhook: Message<'_>) -> Result<Arc<Place>, Fault> {
     let room = webhook.required("room")?;
     let in_room = |fault: Fault| fault.within("room");
     let name = room.text("name").map_err(in_room)?.filter(|name| !name.is_empty());
-    let home = Home::Session { session: Name::key(room.sid().map_err(in_room)?), meeting: name.map(Name::key) };
-    Ok(Arc::new(Place { meeting_title: name.map(Into::into), ..Place::new(home) }))
+    Ok(place_of(room.sid().map_err(in_room)?, name))
+}
+
+fn place_of(sid: &str, name: Option<&str>) -> Arc<Place> {
+    let home = Home::Session { session: Name::key(sid), meeting: name.map(Name::key) };
+    Arc::new(Place { meeting_title: name.map(Into::into), ..Place::new(home) })
 }
 
 fn peer(participant: Message<'_>) -> Result<PeerInfo, Fault> {

@@ -2,7 +2,9 @@
 
 use crate::fields::{Fault, Fields};
 use crate::json::Json;
+use rollbook_core::event::{Body, Event};
 use rollbook_core::id::Name;
+use rollbook_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -43,6 +45,13 @@ pub(crate) fn digest(parts: &[&str]) -> Box<str> {
     }
     // 128 bits: no two of an instance's events will ever meet, and every row of a page carries an id.
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+/// An event that is known by what it says, where nobody else will ever tell it in other words: its id is a digest of its content.
+pub(crate) fn by_content(source: &str, time: Timestamp, body: Body) -> Event {
+    let event = Event { source: source.into(), id: Box::default(), time, body };
+    let id = event.content().0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Event { id: id.into(), ..event }
 }
 
 #[cfg(test)]

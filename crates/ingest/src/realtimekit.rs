@@ -14,6 +14,8 @@
 //! A delivery is signed with RSA (PKCS#1 v1.5, SHA-256) over the raw body, in `rtk-signature`, once `dyte-signature`. The secrets of its
 //! settings are the keys in PEM. Whoever fetches a later key from Cloudflare opens the engine anew with it: nothing here does I/O.
 
+pub mod listed;
+
 use crate::engine::{Delivery, Engine, Refusal, Settings, SettingsError, Translation};
 use crate::fields::{Fault, Fields};
 use crate::json::Json;

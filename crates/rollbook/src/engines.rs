@@ -1,7 +1,11 @@
 //! The meeting engines of a server: what each app's settings say, and for the rest what an engine can do without any.
 
+mod keys;
+
+pub use keys::FetchedKeys;
+
 use crate::clock;
-use crate::config::{EngineEntry, SecretError, Settings};
+use crate::config::{EngineEntry, SecretError, SecretPlace, Settings};
 use rollbook_core::id::{App, AppError};
 use rollbook_core::time::Timestamp;
 use rollbook_ingest::engine::{self, Engine, Secret, SettingsError};
@@ -10,6 +14,7 @@ use rollbook_store::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// The engines, by app and by name. Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +26,8 @@ struct Known {
     /// By account and app.
     of_apps: BTreeMap<(Box<str>, Box<str>), ByName>,
     of_all: ByName,
+    /// Those engines of apps whose keys are fetched.
+    fetched: BTreeMap<(Box<str>, Box<str>, Box<str>), Arc<FetchedKeys>>,
     clock: Clock,
 }
 
@@ -33,8 +40,14 @@ pub struct EngineError {
     problem: Box<Problem>,
 }
 
+impl EngineError {
+    pub(crate) fn new(number: usize, entry: &EngineEntry, problem: Problem) -> Self {
+        Self { number, entry: Box::new(entry.clone()), problem: Box::new(problem) }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
-enum Problem {
+pub(crate) enum Problem {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
@@ -45,6 +58,10 @@ enum Problem {
     Mapping { path: PathBuf, cause: std::io::Error },
     #[error("it is there twice")]
     Twice,
+    #[error("poll: {0}")]
+    Poll(String),
+    #[error("key_url: {0}")]
+    Keys(String),
 }
 
 impl Engines {
@@ -70,16 +87,24 @@ impl Engines {
             }
         }
         of_all.insert("janus".into(), Arc::new(Janus::new(janus)) as Arc<dyn Engine>);
-        let mut of_apps: BTreeMap<_, ByName> = BTreeMap::new();
+        let (mut of_apps, mut fetched): (BTreeMap<_, ByName>, BTreeMap<_, _>) = Default::default();
         for (entry, number) in entries.iter().zip(1..) {
-            let located = |problem| EngineError { number, entry: Box::new(entry.clone()), problem: Box::new(problem) };
+            let located = |problem| EngineError::new(number, entry, problem);
             let app = App::new(&entry.account, &entry.app).map_err(|error| located(error.into()))?;
             let engines = of_apps.entry((app.account().into(), app.app().into())).or_default();
-            if engines.insert(entry.engine.as_str().into(), opened(entry).map_err(located)?).is_some() {
+            let engine = match (&entry.key_url, settings_of(entry).map_err(located)?) {
+                (None, settings) => engine::open(&entry.engine, &settings).map_err(|error| located(error.into()))?,
+                (Some(url), settings) => {
+                    let engine = Arc::new(FetchedKeys::open(&entry.engine, url, settings).map_err(|why| located(Problem::Keys(why)))?);
+                    fetched.insert((app.account().into(), app.app().into(), entry.engine.as_str().into()), Arc::clone(&engine));
+                    engine as Arc<dyn Engine>
+                }
+            };
+            if engines.insert(entry.engine.as_str().into(), engine).is_some() {
                 return Err(located(Problem::Twice));
             }
         }
-        Ok(Self(Arc::new(Known { of_apps, of_all, clock })))
+        Ok(Self(Arc::new(Known { of_apps, of_all, fetched, clock })))
     }
 
     /// An app's engine of this name.
@@ -89,6 +114,23 @@ impl Engines {
         own.or_else(|| self.0.of_all.get(name)).cloned()
     }
 
+    /// An app's engine of this name, where its keys are fetched.
+    #[must_use]
+    pub fn fetched(&self, app: &App, name: &str) -> Option<Arc<FetchedKeys>> {
+        self.0.fetched.get(&(app.account().into(), app.app().into(), name.into())).cloned()
+    }
+
+    /// Fetches the keys that are to be fetched, at their times. Never ends.
+    pub async fn keep_keys(self) {
+        let mut tasks = JoinSet::new();
+        for keys in self.0.fetched.values() {
+            let keys = Arc::clone(keys);
+            tasks.spawn(async move { keys.keep().await });
+        }
+        while tasks.join_next().await.is_some() {}
+        std::future::pending().await
+    }
+
     /// The time by which signatures are judged.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -96,12 +138,16 @@ impl Engines {
     }
 }
 
-fn opened(entry: &EngineEntry) -> Result<Arc<dyn Engine>, Problem> {
-    let secret = |place: &crate::config::SecretPlace| Ok::<_, SecretError>(Secret::new(&place.id, &place.read()?));
-    let secrets = entry.secrets.iter().map(secret).collect::<Result<_, _>>()?;
+fn settings_of(entry: &EngineEntry) -> Result<engine::Settings, Problem> {
+    let secrets = secrets(&entry.secrets)?;
     let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|cause| Problem::Mapping { path: path.clone(), cause });
     let mapping = entry.mapping_file.as_ref().map(read).transpose()?;
-    Ok(engine::open(&entry.engine, &engine::Settings { secrets, options: entry.options.clone(), mapping })?)
+    Ok(engine::Settings { secrets, options: entry.options.clone(), mapping })
+}
+
+/// The secrets in these places.
+pub(crate) fn secrets(places: &[SecretPlace]) -> Result<Vec<Secret>, SecretError> {
+    places.iter().map(|place| Ok(Secret::new(&place.id, &place.read()?))).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub mod http;
 pub mod import;
 pub mod ledger;
 pub mod migrate;
+pub mod mirror;
 pub mod periodic;
+pub mod polling;
 pub mod serve;
 pub mod tokens;

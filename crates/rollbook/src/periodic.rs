@@ -19,12 +19,21 @@ async fn on_duty<F>(store: Arc<dyn Store>, name: &str, every: Duration, work: im
 where
     F: Future<Output = Result<(), StoreError>>,
 {
+    while_on_duty(store, name, || repeat(name, every, &work)).await;
+}
+
+/// Does `work`, which does not end by itself, for as long as this node has the duty `name`, and from the beginning when it has it again. Never
+/// ends.
+pub(crate) async fn while_on_duty<F>(store: Arc<dyn Store>, name: &str, work: impl Fn() -> F)
+where
+    F: Future<Output = ()>,
+{
     loop {
         match store.duty(name).await {
             Ok(Some(mut duty)) => {
                 tracing::debug!(name, "this node has the duty");
                 tokio::select! {
-                    () = repeat(name, every, &work) => {}
+                    () = work() => {}
                     () = duty.lost() => tracing::info!(name, "this node has lost the duty"),
                 }
             }

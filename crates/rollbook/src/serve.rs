@@ -9,8 +9,8 @@ use crate::engines::{EngineError, Engines};
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
 use crate::periodic;
+use crate::polling::{self, PollMetrics};
 use crate::tokens::{KnownTokens, TokenFile, TokenStore, TokenTable};
-use axum::Router;
 use rollbook_store::postgres::{ConnectError, ReplicaReads};
 use rollbook_store::sqlite::OpenError;
 use rollbook_store::{PostgresOptions, PostgresStore, SqliteStore, Store};
@@ -184,15 +184,19 @@ pub struct Running {
 /// Where an engine's settings are wrong, or a listener does not know its address.
 pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Result<Running, ServeError> {
     connections::raise_file_limit();
-    let engines = Engines::open(settings)?;
+    let (engines, asked) = (Engines::open(settings)?, polling::open(&settings.engines)?);
     let address = |listener: &TcpListener| listener.local_addr().map_err(ServeError::Address);
     let (address, metrics_address) = (address(&listeners.http)?, address(&listeners.metrics)?);
     tracing::info!(%address, %metrics_address, data = %settings.data.display(), "listening");
     let tokens = KnownTokens::start(&*opened.tokens);
-    let (api, metrics) = routers(settings, opened, tokens, engines);
+    let (ledger, metrics) = (opened.ledger(settings), metrics_of(opened));
+    let polls = PollMetrics::shown_by(&metrics);
+    let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
+    let tokens = Arc::new(tokens);
+    let api = http::router(AppState { ledger: ledger.clone(), tokens, limits, metrics: metrics.clone(), engines: engines.clone() });
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    for (listener, router) in [(listeners.http, api), (listeners.metrics, metrics)] {
+    for (listener, router) in [(listeners.http, api), (listeners.metrics, metrics_router(metrics))] {
         let mut stopped = stopped.clone();
         let stopping = async move {
             // An error says that the sender is gone, which is a reason to stop as well.
@@ -203,7 +207,9 @@ pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Resu
     let (store, days, mut stopped) = (Arc::clone(&opened.store), settings.kept_days, stopped);
     tasks.spawn(async move {
         tokio::select! {
-            () = periodic::expire_kept(store, days) => {}
+            () = periodic::expire_kept(Arc::clone(&store), days) => {}
+            () = polling::run(store, ledger, asked, polls) => {}
+            () = engines.keep_keys() => {}
             _ = stopped.wait_for(|stop| *stop) => {}
         }
     });
@@ -222,14 +228,12 @@ impl Running {
     }
 }
 
-fn routers(settings: &Settings, opened: &Opened, tokens: KnownTokens, engines: Engines) -> (Router, Router) {
+fn metrics_of(opened: &Opened) -> Metrics {
     let metrics = Metrics::default();
     if let Some(reads) = &opened.replica_reads {
         metrics.count_replica_reads(reads.clone());
     }
-    let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
-    let state = AppState { ledger: opened.ledger(settings), tokens: Arc::new(tokens), limits, metrics: metrics.clone(), engines };
-    (http::router(state), metrics_router(metrics))
+    metrics
 }
 
 /// Waits until the process is told to end (SIGTERM, or Ctrl-C).

@@ -1,4 +1,6 @@
-//! Why a delivery is refused.
+//! Why a delivery is refused, and why an answer can't be used.
+
+use crate::fields::Fault;
 
 /// Why a delivery is refused. [`super::Engine::status`] says which status code the engine understands.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -36,5 +38,16 @@ impl Refusal {
             Self::Unsigned(_) | Self::BadSignature(_) | Self::Stale(_) => 401,
             Self::Unreadable(_) => 400,
         }
+    }
+}
+
+/// An engine that was asked answered something else.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the answer is not what was asked for: {0}")]
+pub struct BadAnswer(pub String);
+
+impl From<Fault> for BadAnswer {
+    fn from(fault: Fault) -> Self {
+        Self(fault.to_string())
     }
 }

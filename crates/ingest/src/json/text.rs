@@ -19,6 +19,13 @@ pub fn push_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// The text as a JSON text: see [`push_text`].
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    push_text(&mut out, text);
+    out
+}
+
 /// The most characters of a sender's text that a message repeats.
 const SHOWN: usize = 60;
 

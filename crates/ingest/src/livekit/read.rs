@@ -63,6 +63,11 @@ pub(super) fn is_machine(participant: Message<'_>) -> bool {
     participant.is_one_of("kind", &[("INGRESS", "1"), ("EGRESS", "2"), ("AGENT", "4")])
 }
 
+/// Whether a participant is connected. Before, LiveKit sends no `participant_joined`.
+pub(super) fn is_active(participant: Message<'_>) -> bool {
+    participant.is_one_of("state", &[("ACTIVE", "2")])
+}
+
 /// Why the participant left, in LiveKit's words; none where it does not know.
 pub(super) fn reason(participant: Message<'_>) -> Option<&str> {
     match participant.get("disconnect_reason") {

@@ -6,6 +6,7 @@ mod jaas;
 mod janus;
 mod jitsi;
 mod livekit;
+mod livekit_asked;
 mod mapping;
 mod openssl;
 mod realtimekit;

@@ -8,6 +8,7 @@ use crate::serve;
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use rollbook_core::id::App;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -49,10 +50,7 @@ pub(super) fn run(args: ImportArgs) -> anyhow::Result<()> {
     let settings = args.data.settings()?;
     logging::quiet();
     let app = args.app.app()?;
-    let mut target: Box<dyn Target> = match (args.server, args.token) {
-        (Some(server), Some(token)) => Box::new(Server::new(&server, &app, &token)?),
-        _ => Box::new(folder(&settings, app)?),
-    };
+    let mut target = target(args.server, args.token, &settings, app)?;
     let mut total = Receipt::default();
     let outcome = args.files.iter().try_for_each(|path| file(path, target.as_mut(), &mut total));
     let Receipt { accepted, duplicates } = total;
@@ -67,7 +65,15 @@ pub(super) fn run(args: ImportArgs) -> anyhow::Result<()> {
     }
 }
 
-fn folder(settings: &Settings, app: rollbook_core::id::App) -> anyhow::Result<Folder> {
+/// A running server, where one is named; else the data folder.
+pub(super) fn target(server: Option<String>, token: Option<String>, settings: &Settings, app: App) -> anyhow::Result<Box<dyn Target>> {
+    Ok(match (server, token) {
+        (Some(server), Some(token)) => Box::new(Server::new(&server, &app, &token)?),
+        _ => Box::new(folder(settings, app)?),
+    })
+}
+
+fn folder(settings: &Settings, app: App) -> anyhow::Result<Folder> {
     let runtime = serve::runtime()?;
     let ledger = runtime.block_on(serve::open(settings))?.ledger(settings);
     Ok(Folder::new(ledger, app, runtime))

@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod logging;
 mod migrate;
+mod mirror;
 mod output;
 mod serve;
 mod token;
@@ -41,6 +42,8 @@ enum Command {
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Migrate(migrate::MigrateArgs),
+    #[command(subcommand)]
+    Mirror(mirror::MirrorCommand),
     /// Print every setting with its default, as a settings file
     #[command(after_help = "Example:\n  rollbook config > rollbook.toml && rollbook serve --config rollbook.toml")]
     Config,
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Migrate(args) => migrate::run(args),
+        Command::Mirror(command) => mirror::run(command),
         Command::Config => output::line(DEFAULTS_FILE.trim_end()).map_err(Into::into),
     };
     match outcome {

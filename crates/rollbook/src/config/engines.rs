@@ -1,6 +1,7 @@
 //! The engines of each app, with references to their secrets: a settings file holds none itself.
 
 use serde::Deserialize;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 /// One engine of one app, as an `[[engines]]` table says it.
@@ -21,6 +22,30 @@ pub struct EngineEntry {
     pub options: toml::Table,
     /// A file that says how to translate an engine that rollbook does not know by name.
     pub mapping_file: Option<PathBuf>,
+    /// Where the key is fetched by which deliveries are checked, of an engine that publishes it.
+    pub key_url: Option<String>,
+    /// Where to ask the engine who is in, to mend what its deliveries lost.
+    pub poll: Option<PollEntry>,
+}
+
+/// Where and how often an engine is asked who is in.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PollEntry {
+    /// The addresses of its servers: all that report to this app, since whoever is on none of them is out.
+    pub urls: Vec<String>,
+    /// How many seconds lie between two polls.
+    #[serde(default = "PollEntry::usual_seconds")]
+    pub seconds: NonZeroU16,
+    /// Where the secrets are that asking takes; those that deliveries are judged by, where none are given.
+    #[serde(default)]
+    pub secrets: Vec<SecretPlace>,
+}
+
+impl PollEntry {
+    fn usual_seconds() -> NonZeroU16 {
+        NonZeroU16::MIN.saturating_add(29)
+    }
 }
 
 /// Where a secret is.

@@ -7,7 +7,7 @@ mod place;
 mod seconds;
 mod size;
 
-pub use engines::{EngineEntry, SecretError, SecretPlace};
+pub use engines::{EngineEntry, PollEntry, SecretError, SecretPlace};
 pub use place::{ReplicaPlace, StorePlace};
 pub use seconds::Seconds;
 pub use size::Size;

@@ -44,12 +44,30 @@ pub(super) async fn take(State(http): State<Http>, sender: Sender, request: Requ
         (None, _) => return Err(sender.refused.unwrap_or_else(ApiError::not_found)),
     };
     let delivery = receive(&http, request, vouched).await?;
-    let (given, judge) = (delivery.clone(), engine.clone());
-    let reception = work(delivery.body.is_heavy(), move || given.reception(&*judge, vouched)).await?;
-    match reception {
+    match judged(&http, &sender, &engine, &delivery, vouched).await? {
         Ok(Reception::Events(translation)) => record(&http, &sender, &*engine, &delivery, translation).await,
         Ok(Reception::Answer(answer)) => Ok(said(&answer)),
         Err(refusal) => Err(refused(&http, &*engine, &refusal)),
+    }
+}
+
+/// What is to be done with a delivery. A signature of no known key may be one of a key that has just been published.
+async fn judged(
+    http: &Http,
+    sender: &Sender,
+    engine: &Arc<dyn Engine>,
+    delivery: &Arc<Arrival>,
+    vouched: bool,
+) -> Result<Result<Reception, Refusal>, ApiError> {
+    let judge = || {
+        let (given, judge) = (Arc::clone(delivery), Arc::clone(engine));
+        work(delivery.body.is_heavy(), move || given.reception(&*judge, vouched))
+    };
+    let fetched = http.engines.fetched(sender.app(), engine.name()).map(|keys| (keys.generation(), keys));
+    let reception = judge().await?;
+    match (&reception, fetched) {
+        (Err(Refusal::BadSignature(_)), Some((generation, keys))) if keys.changed_since(generation).await => judge().await,
+        _ => Ok(reception),
     }
 }
 

@@ -13,6 +13,9 @@ use rollbook_core::event::Event;
 use rollbook_ingest::cloudevents::{self, BadEvent, MAX_BAD, ReadError};
 use std::sync::Arc;
 
+/// What is said of an event in conflict with a known one.
+pub(crate) const KNOWN: &str = "an event of this source and id is known already, with other content";
+
 /// Take events
 ///
 /// CloudEvents 1.0 in one of four forms. The answer comes once the events are on disk; of a delivery with a bad event
@@ -62,8 +65,7 @@ fn unreadable(error: ReadError) -> ApiError {
 
 fn in_conflict(http: &Http, places: &[usize]) -> ApiError {
     http.metrics.refused(places.len());
-    let message = "an event of this source and id is known already, with other content";
-    ApiError::bad_events(places.iter().take(MAX_BAD).map(|place| (*place, message.into())).collect())
+    ApiError::bad_events(places.iter().take(MAX_BAD).map(|place| (*place, KNOWN.into())).collect())
 }
 
 /// Counts what was taken, and says so.

@@ -30,6 +30,7 @@ mod sessions;
 mod tests;
 
 pub use auth::{TokenLookup, TokensAway};
+pub(crate) use events::KNOWN;
 pub use metrics::{Metrics, metrics_router};
 pub(crate) use participants::all_rows;
 pub(crate) use sessions::page;

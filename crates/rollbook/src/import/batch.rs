@@ -41,7 +41,7 @@ impl Batch {
     }
 
     /// Whether a further line of this length belongs into it. An empty batch takes any.
-    pub(super) fn has_room(&self, len: usize) -> bool {
+    pub(crate) fn has_room(&self, len: usize) -> bool {
         self.is_empty() || (self.lines.len() < MAX_EVENTS && self.body.len() + len < MAX_BYTES)
     }
 
@@ -52,7 +52,7 @@ impl Batch {
         self.lines.push(number);
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.body.clear();
         self.lines.clear();
     }

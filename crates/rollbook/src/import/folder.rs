@@ -26,10 +26,7 @@ impl Target for Folder {
     fn send(&mut self, batch: &Batch) -> Result<Receipt, SendError> {
         let events = events(batch.body())?;
         self.runtime.block_on(self.ledger.ingest(&self.app, events)).map_err(|error| match error {
-            IngestError::Conflict(places) => {
-                let message = "an event of the same source and id is known, with another time, type or data".into();
-                SendError::Refused { index: places.first().copied().unwrap_or(0), message }
-            }
+            IngestError::Conflict(places) => SendError::Known(places),
             error => SendError::Failed(error.to_string()),
         })
     }

@@ -10,6 +10,7 @@ mod server;
 pub use batch::Batch;
 pub use folder::Folder;
 pub use lines::Lines;
+pub(crate) use server::path_segment;
 pub use server::{Server, ServerError};
 
 use crate::ledger::Receipt;
@@ -40,6 +41,9 @@ pub enum SendError {
         /// What is wrong with it.
         message: String,
     },
+    /// Events of it, by their places in the batch, are known in other words. There may be more of them.
+    #[error("{} events are known, with another time, type or data", .0.len())]
+    Known(Vec<usize>),
     /// There was nobody to take it.
     #[error("{0}")]
     Failed(String),
@@ -109,6 +113,11 @@ fn placed(name: &str, batch: &Batch, error: SendError) -> ImportError {
     match error {
         SendError::Refused { index, message } => {
             ImportError::BadLine { name: name.into(), line: batch.line(index).unwrap_or(first), message: within_line(&message).into() }
+        }
+        SendError::Known(places) => {
+            let line = places.first().and_then(|index| batch.line(*index)).unwrap_or(first);
+            let message = "an event of the same source and id is known, with another time, type or data".into();
+            ImportError::BadLine { name: name.into(), line, message }
         }
         SendError::Failed(message) => ImportError::Failed { name: name.into(), first, last, message },
     }

@@ -1,6 +1,7 @@
 //! A running server, as a client sees it.
 
 use super::{Batch, SendError, Target};
+use crate::http::KNOWN;
 use crate::ledger::Receipt;
 use rollbook_core::id::App;
 use serde::Deserialize;
@@ -106,6 +107,9 @@ impl Server {
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Outcome::Later { why, after };
         }
+        if status == StatusCode::BAD_REQUEST && !answer.errors.is_empty() && answer.errors.iter().all(Told::is_known) {
+            return Outcome::Done(Err(SendError::Known(answer.errors.iter().filter_map(|error| error.index).collect())));
+        }
         let first = answer.errors.into_iter().find_map(|error| Some((error.index?, error.message)));
         Outcome::Done(Err(match first {
             Some((index, message)) if status == StatusCode::BAD_REQUEST => SendError::Refused { index, message },
@@ -154,8 +158,14 @@ struct Told {
     index: Option<usize>,
 }
 
+impl Told {
+    fn is_known(&self) -> bool {
+        self.index.is_some() && self.message == KNOWN
+    }
+}
+
 /// Any text as one segment of a path.
-pub(super) fn path_segment(text: &str) -> String {
+pub(crate) fn path_segment(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
             out.push(byte.into());

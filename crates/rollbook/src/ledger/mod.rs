@@ -11,6 +11,7 @@ mod fold;
 mod judge;
 mod links;
 mod making;
+mod present;
 mod roster;
 mod searches;
 mod segments;
@@ -19,6 +20,7 @@ mod together;
 mod writer;
 
 pub use basis::Print;
+pub use present::Inside;
 
 use cache::Cache;
 use making::Makers;

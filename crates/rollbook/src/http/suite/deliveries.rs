@@ -9,7 +9,7 @@ pub(super) fn engines() -> Vec<EngineEntry> {
         let secret_file = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/suite/secret.txt"));
         let secrets = vec![SecretPlace { id: id.into(), secret_env: None, secret_file }];
         let (account, app, options) = ("acme".into(), "school".into(), toml::Table::new());
-        EngineEntry { account, app, engine: engine.into(), secrets, options, mapping_file: None }
+        EngineEntry { account, app, engine: engine.into(), secrets, options, mapping_file: None, key_url: None, poll: None }
     };
     vec![entry("livekit", "APIkey"), entry("zoom", "")]
 }
