@@ -35,5 +35,6 @@ mod mapping;
 mod names;
 mod realtimekit;
 mod redact;
+pub mod sample;
 mod verify;
 mod zoom;

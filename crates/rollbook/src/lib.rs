@@ -20,3 +20,4 @@ pub mod migrate;
 pub mod periodic;
 pub mod serve;
 pub mod tokens;
+mod whole_file;
