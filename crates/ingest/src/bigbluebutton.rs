@@ -22,6 +22,7 @@
 use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, Translation};
 use crate::fields::{Fault, Fields, Unit};
 use crate::json::Json;
+use crate::sample::{Sample, Samples, Visit};
 use crate::{names, redact, verify};
 use ring::digest;
 use rollbook_core::event::{Body, Event, Leave, Leaver, PeerInfo, Place};
@@ -122,6 +123,32 @@ impl Engine for BigBlueButton {
 
     fn status(&self, _: &Refusal) -> u16 {
         503
+    }
+
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let ((joined, left), mark, title, name, id) = (visit.seconds(), visit.mark, visit.title(), Visit::NAME, Visit::ID);
+        let event = |word: &str, at: i64, meeting: &str, user: &str| {
+            let meeting = format!(r#""meeting":{{"internal-meeting-id":"{mark}","external-meeting-id":"{mark}"{meeting}}}"#);
+            format!(r#"{{"data":{{"type":"event","id":"{word}","attributes":{{{meeting}{user}}},"event":{{"ts":{at}000}}}}}}"#)
+        };
+        let user = format!(r#","user":{{"internal-user-id":"{mark}","external-user-id":"{id}","name":"{name}"}}"#);
+        let events = [
+            event("meeting-created", joined, &format!(r#","name":"{title}","is-breakout":false"#), ""),
+            event("user-joined", joined, "", &user),
+            event("user-left", left, "", &user),
+            event("meeting-ended", left, "", ""),
+        ];
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("domain", "rollbook.invalid").append_pair("event", &format!("[{}]", events.join(",")));
+        let body = form.append_pair("timestamp", &format!("{left}000")).finish();
+        let address = self.callback_url.as_deref().unwrap_or(visit.address);
+        let checksum = self.secrets.first().map(|secret| {
+            let signed = [address.as_bytes(), body.as_bytes(), secret.bytes()];
+            format!("?checksum={}", verify::hex(verify::digest_of(&digest::SHA256, &signed).as_ref()))
+        });
+        let headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        let (proved, below) = (checksum.is_some(), checksum.unwrap_or_default());
+        Some(Samples { deliveries: vec![Sample { below, headers, body }], proved })
     }
 
     fn kept(&self, body: &[u8]) -> Vec<u8> {

@@ -14,6 +14,7 @@ pub use settings::{Secret, Settings, SettingsError};
 pub use translation::{Translation, Untranslated};
 
 use crate::redact;
+use crate::sample::{Samples, Visit};
 use rollbook_core::time::Timestamp;
 use std::fmt;
 
@@ -83,6 +84,11 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// The members of its deliveries that are personal and no attendance: they are in nothing that is kept.
     fn personal(&self) -> &[&str] {
         redact::PERSONAL
+    }
+
+    /// Deliveries that tell of a visit as the engine would, proved as it would prove them; none where this can't be made.
+    fn samples(&self, _visit: &Visit<'_>) -> Option<Samples> {
+        None
     }
 
     /// The body as it may be kept: without [`Engine::personal`] members.

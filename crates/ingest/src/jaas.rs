@@ -21,6 +21,7 @@ use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, 
 use crate::fields::{Fault, Fields, Unit};
 use crate::identity::Identity;
 use crate::json::Json;
+use crate::sample::{Samples, Visit};
 use crate::{names, redact, verify};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -92,6 +93,25 @@ impl Engine for Jaas {
 
     fn personal(&self) -> &[&str] {
         &self.personal
+    }
+
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let ((joined, left), mark, title, name, id) = (visit.seconds(), visit.mark, visit.title(), Visit::NAME, Visit::ID);
+        let webhook = |number: u8, word: &str, at: i64, data: &str| {
+            let which = format!(r#""sessionId":"{mark}","fqn":"rollbook/{title}","timestamp":{at}000"#);
+            format!(r#"{{"idempotencyKey":"{mark}-{number}","eventType":"{word}",{which},"data":{{{data}}}}}"#)
+        };
+        let person = format!(r#""participantId":"{mark}","id":"{id}","name":"{name}""#);
+        let bodies = vec![
+            webhook(1, "PARTICIPANT_JOINED", joined, &person),
+            webhook(2, "PARTICIPANT_LEFT", left, &person),
+            webhook(3, "ROOM_DESTROYED", left, ""),
+        ];
+        Some(Samples::of(bodies, |body| {
+            let signed = [left.to_string().as_bytes(), b".", body.as_bytes()].concat();
+            let tag = verify::hmac_of(HMAC_SHA256, self.secrets.first()?.bytes(), &[&signed]);
+            Some(vec![("x-jaas-signature".to_owned(), format!("t={left},v1={}", STANDARD.encode(tag.as_ref())))])
+        }))
     }
 }
 

@@ -28,6 +28,7 @@ mod room;
 use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, Translation};
 use crate::fields::{Fault, Fields};
 use crate::json::{Decimal, Item, Items, Json};
+use crate::sample::{Samples, Visit};
 use crate::{names, verify};
 use rollbook_core::event::{Body, Event};
 use rollbook_core::time::{SECOND, Timestamp};
@@ -90,6 +91,22 @@ impl Engine for Janus {
 
     fn translate(&self, delivery: &Delivery<'_>) -> Result<Translation, Refusal> {
         translate(delivery.body, self.options)
+    }
+
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let ((joined, left), mark, title, name) = (visit.seconds(), visit.mark, visit.title(), Visit::NAME);
+        let event = |at: i64, envelope: &str, data: &str| {
+            let data = format!(r#"{{"plugin":"janus.plugin.videoroom","data":{{"room":"{title}",{data}}}}}"#);
+            format!(r#"{{"emitter":"{}","type":64,"timestamp":{at}000000{envelope},"event":{data}}}"#, Visit::ID)
+        };
+        let events = [
+            event(joined, r#","session_id":1,"handle_id":1"#, &format!(r#""event":"joined","id":"{mark}","display":"{name}""#)),
+            event(left, "", &format!(r#""event":"leaving","id":"{mark}""#)),
+            event(left, "", r#""event":"destroyed""#),
+        ];
+        Some(Samples::of(vec![format!("[{}]", events.join(","))], |_| {
+            Some(vec![("authorization".to_owned(), verify::basic("janus", self.passwords.first()?)?)])
+        }))
     }
 }
 

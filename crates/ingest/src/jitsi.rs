@@ -20,6 +20,7 @@ use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, 
 use crate::fields::{Fault, Fields, Unit};
 use crate::identity::Identity;
 use crate::json::Json;
+use crate::sample::{Samples, Visit};
 use crate::{names, redact, verify};
 use rollbook_core::event::{Body, Event, Leave, Leaver, PeerInfo, Place};
 use rollbook_core::id::{Home, Name, Parent};
@@ -69,6 +70,29 @@ impl Engine for Jitsi {
 
     fn personal(&self) -> &[&str] {
         &self.personal
+    }
+
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let ((joined, left), mark, title, name, id) = (visit.seconds(), visit.mark, visit.title(), Visit::NAME, Visit::ID);
+        let occupant = |left: &str| {
+            format!(r#"{{"occupant_jid":"{mark}@rollbook.invalid/test","joined_at":{joined}{left},"id":"{id}","name":"{name}"}}"#)
+        };
+        let gone = occupant(&format!(r#","left_at":{left}"#));
+        let about = |word: &str, more: &str| {
+            let room = format!(r#""room_name":"{title}","room_jid":"{mark}@test.rollbook.invalid","is_breakout":false"#);
+            format!(r#"{{"event_name":"{word}",{room},{more}}}"#)
+        };
+        let bodies = vec![
+            about("muc-occupant-joined", &format!(r#""active_occupants_count":1,"occupant":{}"#, occupant(""))),
+            about("muc-occupant-left", &format!(r#""active_occupants_count":0,"occupant":{gone}"#)),
+            about("muc-room-destroyed", &format!(r#""created_at":{joined},"destroyed_at":{left},"all_occupants":[{gone}]"#)),
+        ];
+        let mut samples =
+            Samples::of(bodies, |_| Some(vec![("authorization".to_owned(), format!("Bearer {}", self.secrets.first()?.text()?))]));
+        for (sample, below) in samples.deliveries.iter_mut().zip(["occupant/joined", "occupant/left", "room/destroyed"]) {
+            sample.below = format!("/events/{below}");
+        }
+        Some(samples)
     }
 }
 

@@ -38,5 +38,6 @@ mod mapping;
 mod names;
 pub mod realtimekit;
 mod redact;
+pub mod sample;
 mod verify;
 mod zoom;

@@ -23,7 +23,9 @@ mod read;
 
 use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, Translation};
 use crate::fields::{Fault, Fields};
-use crate::jwt::Claims;
+use crate::json::quoted;
+use crate::jwt::{self, Claims};
+use crate::sample::{Samples, Visit};
 use crate::verify;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,7 +33,7 @@ use read::Message;
 use ring::digest::SHA256;
 use rollbook_core::event::{Body, Event, Kind, Leave, Leaver, PeerInfo, Place};
 use rollbook_core::id::{Home, Name};
-use rollbook_core::time::Timestamp;
+use rollbook_core::time::{SECOND, Timestamp};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -90,6 +92,26 @@ impl Engine for LiveKit {
 
     fn personal(&self) -> &[&str] {
         PERSONAL
+    }
+
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let ((joined, left), mark, title, name, id) = (visit.seconds(), visit.mark, visit.title(), Visit::NAME, Visit::ID);
+        let webhook = |number: u8, word: &str, at: i64, more: &str| {
+            let room = format!(r#""room":{{"sid":"RM_{mark}","name":"{title}"}}"#);
+            format!(r#"{{"event":"{word}","id":"EV_{mark}-{number}","createdAt":"{at}",{room}{more}}}"#)
+        };
+        let participant = format!(r#","participant":{{"sid":"PA_{mark}","identity":"{id}","name":"{name}","joinedAt":"{joined}"}}"#);
+        let bodies = vec![
+            webhook(1, "participant_joined", joined, &participant),
+            webhook(2, "participant_left", left, &participant),
+            webhook(3, "room_finished", left, ""),
+        ];
+        Some(Samples::of(bodies, |body| {
+            let digest = STANDARD.encode(verify::digest_of(&SHA256, &[body.as_bytes()]));
+            let (key, from) = (self.keys.first()?, visit.left_at.micros() / SECOND);
+            let claims = format!(r#"{{"iss":{},"nbf":{from},"exp":{},"sha256":"{digest}"}}"#, quoted(key.id()), from + 300);
+            Some(vec![("authorization".to_owned(), jwt::made(&claims, key))])
+        }))
     }
 }
 

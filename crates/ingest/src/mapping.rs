@@ -1,6 +1,6 @@
 //! Engines by declaration: a file says where in a delivery everything is, and how it is signed.
 //!
-//! For engines that report one thing a delivery, as JSON. The file names the member that says what happened, for each such word what
+//! For engines that report one thing a delivery, as JSON, or several in one array. The file names the member that says what happened, for each such word what
 //! the ledger records, and for each field a JSON pointer (RFC 6901), or several of which the first that says something counts.
 //! `mapping/daily.toml` is an example that shows nearly everything. What an engine needs beyond this needs a file of code.
 //!
@@ -10,9 +10,11 @@
 mod file;
 mod proof;
 mod read;
+mod sample;
 
 use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, Translation};
 use crate::redact;
+use crate::sample::{Samples, Visit};
 use file::File;
 use proof::Proof;
 use serde::Deserialize;
@@ -59,7 +61,7 @@ impl Engine for Mapped {
     }
 
     fn translate(&self, delivery: &Delivery<'_>) -> Result<Translation, Refusal> {
-        Ok(Translation::of_items(delivery.body, |item| Ok(read::event(&self.file, item, delivery.received_at)?.into_iter().collect())))
+        Ok(Translation::of_lists(delivery.body, |body| read::events(&self.file, body, delivery.received_at)))
     }
 
     fn status(&self, refusal: &Refusal) -> u16 {
@@ -68,5 +70,10 @@ impl Engine for Mapped {
 
     fn personal(&self) -> &[&str] {
         &self.personal
+    }
+
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let bodies = sample::bodies(&self.file, visit)?;
+        Some(Samples::of(bodies, |body| self.proof.as_ref()?.of(body, visit.left_at)))
     }
 }

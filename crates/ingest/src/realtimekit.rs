@@ -20,6 +20,7 @@ use crate::engine::{Delivery, Engine, Refusal, Settings, SettingsError, Translat
 use crate::fields::{Fault, Fields};
 use crate::json::Json;
 use crate::names;
+use crate::sample::{Samples, Visit};
 use crate::verify::RsaKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -69,6 +70,25 @@ impl Engine for RealtimeKit {
 
     fn translate(&self, delivery: &Delivery<'_>) -> Result<Translation, Refusal> {
         Ok(Translation::of_items(delivery.body, |item| Ok(event(item)?.into_iter().collect())))
+    }
+
+    /// Unsigned: of Cloudflare's key there is only the public half.
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let ((came, went), mark, title, name, id) = (visit.instants(), visit.mark, visit.title(), Visit::NAME, Visit::ID);
+        let webhook = |word: &str, meeting: &str, more: &str| {
+            let meeting = format!(r#""meeting":{{"id":"{mark}","sessionId":"{mark}","title":"{title}"{meeting}}}"#);
+            format!(r#"{{"event":"meeting.{word}",{meeting}{more}}}"#)
+        };
+        let participant = |left: &str| {
+            let who = format!(r#""peerId":"{mark}","userDisplayName":"{name}","customParticipantId":"{id}","joinedAt":"{came}"{left}"#);
+            format!(r#","participant":{{{who}}}"#)
+        };
+        let bodies = vec![
+            webhook("participantJoined", "", &participant("")),
+            webhook("participantLeft", "", &participant(&format!(r#","leftAt":"{went}""#))),
+            webhook("ended", &format!(r#","endedAt":"{went}""#), ""),
+        ];
+        Some(Samples::of(bodies, |_| None))
     }
 
     /// Whatever is below 500 is dropped for ever, and the key may just have changed.

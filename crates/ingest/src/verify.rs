@@ -56,6 +56,11 @@ pub(crate) fn password(delivery: &Delivery<'_>, secrets: &[Secret]) -> Result<()
     sent_along(password, secrets, "the password is none of this app's")
 }
 
+/// What `Authorization` says for HTTP basic authentication.
+pub(crate) fn basic(user: &str, password: &Secret) -> Option<String> {
+    Some(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.text()?))))
+}
+
 /// Checks the token of `Authorization: Bearer`.
 pub(crate) fn bearer(delivery: &Delivery<'_>, secrets: &[Secret]) -> Result<(), Refusal> {
     let token = credentials(delivery, "bearer").ok_or(Refusal::Unsigned("the header Authorization: Bearer is missing"))?;

@@ -24,6 +24,7 @@ use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, 
 use crate::fields::{Fault, Fields, Unit};
 use crate::identity::Identity;
 use crate::json::{self, Json};
+use crate::sample::{Samples, Visit};
 use crate::{names, redact, verify};
 use ring::hmac::HMAC_SHA256;
 use rollbook_core::event::{Body, Event, Leave, Leaver, PeerInfo, Place};
@@ -108,6 +109,27 @@ impl Engine for Zoom {
 
     fn personal(&self) -> &[&str] {
         &self.personal
+    }
+
+    fn samples(&self, visit: &Visit<'_>) -> Option<Samples> {
+        let ((joined, left), (came, went)) = (visit.seconds(), visit.instants());
+        let (mark, title, name, id) = (visit.mark, visit.title(), Visit::NAME, Visit::ID);
+        let webhook = |word: &str, at: i64, more: &str| {
+            let object = format!(r#"{{"id":"{mark}","uuid":"{mark}","topic":"{title}",{more}}}"#);
+            format!(r#"{{"event":"meeting.{word}","event_ts":{at}000,"payload":{{"account_id":"rollbook","object":{object}}}}}"#)
+        };
+        let participant = |when: &str| format!(r#""participant":{{"user_id":"{mark}","user_name":"{name}","customer_key":"{id}",{when}}}"#);
+        let bodies = vec![
+            webhook("participant_joined", joined, &participant(&format!(r#""join_time":"{came}""#))),
+            webhook("participant_left", left, &participant(&format!(r#""leave_time":"{went}""#))),
+            webhook("ended", left, &format!(r#""end_time":"{went}""#)),
+        ];
+        Some(Samples::of(bodies, |body| {
+            let signed = format!("v0:{left}:{body}");
+            let tag = verify::hmac_of(HMAC_SHA256, self.tokens.first()?.bytes(), &[signed.as_bytes()]);
+            let signature = format!("v0={}", verify::hex(tag.as_ref()));
+            Some(vec![("x-zm-signature".to_owned(), signature), ("x-zm-request-timestamp".to_owned(), left.to_string())])
+        }))
     }
 }
 

@@ -1,11 +1,30 @@
-//! The meeting engines of a server: what each app's settings say, and for the rest what an engine can do without any.
+//! The meeting engines of a server: what each app's settings say, what was added by command, and for the rest what an engine can do
+//! without any.
+//!
+//! What was added is in a file of its own in the data folder, or in the database that several nodes share: an engine can be added before
+//! any server ran, and removed while one runs.
 
+mod database;
+mod file;
 mod keys;
+mod known;
+mod record;
+mod seal;
+mod store;
+#[cfg(test)]
+mod suite;
 
+pub use database::EngineTable;
+pub use file::{ENGINES_FILE, EngineFile};
 pub use keys::FetchedKeys;
+pub use known::Unusable;
+pub use record::{AddedEngine, AddedSecret, SecretIn, UnusableEngine};
+pub use seal::{Place, SealError, SealKeys};
+pub use store::{EngineChanges, EngineStore, EnginesError};
 
 use crate::clock;
 use crate::config::{EngineEntry, SecretError, SecretPlace, Settings};
+use known::AddedEngines;
 use rollbook_core::id::{App, AppError};
 use rollbook_core::time::Timestamp;
 use rollbook_ingest::engine::{self, Engine, Secret, SettingsError};
@@ -18,7 +37,11 @@ use tokio::task::JoinSet;
 
 /// The engines, by app and by name. Cheap to clone.
 #[derive(Clone)]
-pub struct Engines(Arc<Known>);
+pub struct Engines {
+    known: Arc<Known>,
+    /// Those that were added, where there is a place for them.
+    added: Option<AddedEngines>,
+}
 
 type ByName = BTreeMap<Box<str>, Arc<dyn Engine>>;
 
@@ -92,9 +115,10 @@ impl Engines {
             let located = |problem| EngineError::new(number, entry, problem);
             let app = App::new(&entry.account, &entry.app).map_err(|error| located(error.into()))?;
             let engines = of_apps.entry((app.account().into(), app.app().into())).or_default();
-            let engine = match (&entry.key_url, settings_of(entry).map_err(located)?) {
-                (None, settings) => engine::open(&entry.engine, &settings).map_err(|error| located(error.into()))?,
-                (Some(url), settings) => {
+            let engine = match &entry.key_url {
+                None => open(entry).map_err(located)?,
+                Some(url) => {
+                    let settings = settings_of(entry).map_err(located)?;
                     let engine = Arc::new(FetchedKeys::open(&entry.engine, url, settings).map_err(|why| located(Problem::Keys(why)))?);
                     fetched.insert((app.account().into(), app.app().into(), entry.engine.as_str().into()), Arc::clone(&engine));
                     engine as Arc<dyn Engine>
@@ -104,26 +128,43 @@ impl Engines {
                 return Err(located(Problem::Twice));
             }
         }
-        Ok(Self(Arc::new(Known { of_apps, of_all, fetched, clock })))
+        Ok(Self { known: Arc::new(Known { of_apps, of_all, fetched, clock }), added: None })
     }
 
-    /// An app's engine of this name.
+    /// These, and those that are added to a place, from now on. `keys` open secrets that are sealed there. The task that looks after them ends
+    /// when the last clone is dropped.
     #[must_use]
-    pub fn find(&self, app: &App, name: &str) -> Option<Arc<dyn Engine>> {
-        let own = self.0.of_apps.get(&(app.account().into(), app.app().into())).and_then(|engines| engines.get(name));
-        own.or_else(|| self.0.of_all.get(name)).cloned()
+    pub fn with_added(self, place: &dyn EngineStore, keys: Option<SealKeys>) -> Self {
+        let known = Arc::clone(&self.known);
+        let taken = move |AddedEngine { account, app, engine, .. }: &AddedEngine| known.of_app(account, app, engine).is_some();
+        Self { added: Some(AddedEngines::start(place.changes(), keys, taken)), ..self }
+    }
+
+    /// An app's engine of this name: that of the settings file, else one that was added, else what such an engine can do without settings.
+    ///
+    /// # Errors
+    /// Where there is one that can't be used at the moment, or what was added can't be told.
+    pub async fn find(&self, app: &App, name: &str) -> Result<Option<Arc<dyn Engine>>, Unusable> {
+        if let Some(engine) = self.known.of_app(app.account(), app.app(), name) {
+            return Ok(Some(Arc::clone(engine)));
+        }
+        let added = match &self.added {
+            Some(added) => added.find(app, name).await?,
+            None => None,
+        };
+        Ok(added.or_else(|| self.known.of_all.get(name).cloned()))
     }
 
     /// An app's engine of this name, where its keys are fetched.
     #[must_use]
     pub fn fetched(&self, app: &App, name: &str) -> Option<Arc<FetchedKeys>> {
-        self.0.fetched.get(&(app.account().into(), app.app().into(), name.into())).cloned()
+        self.known.fetched.get(&(app.account().into(), app.app().into(), name.into())).cloned()
     }
 
     /// Fetches the keys that are to be fetched, at their times. Never ends.
     pub async fn keep_keys(self) {
         let mut tasks = JoinSet::new();
-        for keys in self.0.fetched.values() {
+        for keys in self.known.fetched.values() {
             let keys = Arc::clone(keys);
             tasks.spawn(async move { keys.keep().await });
         }
@@ -134,8 +175,26 @@ impl Engines {
     /// The time by which signatures are judged.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.0.clock)()
+        (self.known.clock)()
     }
+}
+
+impl Known {
+    fn of_app(&self, account: &str, app: &str, name: &str) -> Option<&Arc<dyn Engine>> {
+        self.of_apps.get(&(account.into(), app.into()))?.get(name)
+    }
+}
+
+/// The engine of an entry of the settings file, with its secrets; without keys that are fetched.
+///
+/// # Errors
+/// Where a secret or the mapping is not to be had, or its settings are wrong.
+pub fn opened(entry: &EngineEntry) -> anyhow::Result<Arc<dyn Engine>> {
+    Ok(open(entry)?)
+}
+
+fn open(entry: &EngineEntry) -> Result<Arc<dyn Engine>, Problem> {
+    Ok(engine::open(&entry.engine, &settings_of(entry)?)?)
 }
 
 fn settings_of(entry: &EngineEntry) -> Result<engine::Settings, Problem> {
@@ -163,8 +222,8 @@ mod tests {
         Engines::with(&file.engines, JanusOptions::default(), Arc::new(Timestamp::default)).map_err(|error| error.to_string())
     }
 
-    #[test]
-    fn an_app_has_its_own_engines_and_every_app_those_that_need_no_secret() {
+    #[tokio::test]
+    async fn an_app_has_its_own_engines_and_every_app_those_that_need_no_secret() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
         std::fs::write(&file, "topsecret\n").unwrap();
@@ -173,12 +232,13 @@ mod tests {
             file.display()
         );
         let engines = opened(&text).unwrap();
-        let verifies = |app: &str, name: &str| engines.find(&App::new("acme", app).unwrap(), name).map(|engine| engine.verifies());
-        assert_eq!(verifies("school", "livekit"), Some(true));
-        assert_eq!(verifies("school", "janus"), Some(false));
-        assert_eq!(verifies("choir", "livekit"), Some(false));
-        assert_eq!(verifies("choir", "skype"), None);
-        let shown = format!("{:?}", engines.find(&App::new("acme", "school").unwrap(), "livekit"));
+        let find = async |app: &str, name: &str| engines.find(&App::new("acme", app).unwrap(), name).await.unwrap();
+        let verifies = async |app: &str, name: &str| find(app, name).await.map(|engine| engine.verifies());
+        assert_eq!(verifies("school", "livekit").await, Some(true));
+        assert_eq!(verifies("school", "janus").await, Some(false));
+        assert_eq!(verifies("choir", "livekit").await, Some(false));
+        assert_eq!(verifies("choir", "skype").await, None);
+        let shown = format!("{:?}", find("school", "livekit").await);
         assert!(shown.contains("APIa") && !shown.contains("topsecret"), "{shown}");
     }
 

@@ -22,3 +22,4 @@ pub mod periodic;
 pub mod polling;
 pub mod serve;
 pub mod tokens;
+mod whole_file;

@@ -5,7 +5,7 @@
 use crate::clock;
 use crate::config::{Settings, StorePlace};
 use crate::connections;
-use crate::engines::{EngineError, Engines};
+use crate::engines::{EngineError, EngineFile, EngineStore, EngineTable, Engines, SealError, SealKeys};
 use crate::http::{self, AppState, Limits, Metrics, metrics_router};
 use crate::ledger::{Ledger, Options};
 use crate::periodic;
@@ -49,6 +49,9 @@ pub enum ServeError {
     /// The settings of an engine are wrong.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The keys that seal secrets of added engines can't be had.
+    #[error(transparent)]
+    Key(#[from] SealError),
     /// A listener does not know its address.
     #[error("can't start: {0}")]
     Address(io::Error),
@@ -71,6 +74,8 @@ pub struct Opened {
     pub store: Arc<dyn Store>,
     /// Who may do what.
     pub tokens: Arc<dyn TokenStore>,
+    /// The meeting engines that were added.
+    pub engines: Arc<dyn EngineStore>,
     /// Where the rosters of ended sessions are kept; nowhere, where none.
     pub segments: Option<PathBuf>,
     /// How reads from a replica fare, where there is one.
@@ -107,6 +112,7 @@ async fn open_with(settings: &Settings, options: PostgresOptions) -> Result<Open
         StorePlace::Folder => Opened {
             store: Arc::new(SqliteStore::open(&settings.data, Arc::new(clock::now))?),
             tokens: Arc::new(TokenFile::new(&settings.data)),
+            engines: Arc::new(EngineFile::new(&settings.data)),
             segments: Some(segments),
             replica_reads: None,
         },
@@ -115,9 +121,10 @@ async fn open_with(settings: &Settings, options: PostgresOptions) -> Result<Open
             let store = PostgresStore::connect_with_replica(url, replica, options).await?;
             let replica_reads = replica.is_some().then(|| store.replica_reads());
             let tokens = Arc::new(TokenTable::new(store.tokens()));
+            let engines = Arc::new(EngineTable::new(store.engines()));
             // The folder may have been another ledger's before.
             let segments = segments.join(store.id().to_string());
-            Opened { store: Arc::new(store), tokens, segments: Some(segments), replica_reads }
+            Opened { store: Arc::new(store), tokens, engines, segments: Some(segments), replica_reads }
         }
     })
 }
@@ -141,6 +148,28 @@ pub async fn open_existing_tokens(settings: &Settings) -> Result<Arc<dyn TokenSt
     match &settings.store {
         StorePlace::Folder => open_tokens(settings).await,
         StorePlace::Postgres(_) => Ok(open_existing(settings).await?.tokens),
+    }
+}
+
+/// Opens the added engines alone, as [`open_tokens`] does.
+///
+/// # Errors
+/// Where the database can't be used.
+pub async fn open_engines(settings: &Settings) -> Result<Arc<dyn EngineStore>, ServeError> {
+    match &settings.store {
+        StorePlace::Folder => Ok(Arc::new(EngineFile::new(&settings.data))),
+        StorePlace::Postgres(_) => Ok(open(settings).await?.engines),
+    }
+}
+
+/// The same for who adds none.
+///
+/// # Errors
+/// As [`open_engines`], and where the database has no ledger.
+pub async fn open_existing_engines(settings: &Settings) -> Result<Arc<dyn EngineStore>, ServeError> {
+    match &settings.store {
+        StorePlace::Folder => open_engines(settings).await,
+        StorePlace::Postgres(_) => Ok(open_existing(settings).await?.engines),
     }
 }
 
@@ -184,7 +213,8 @@ pub struct Running {
 /// Where an engine's settings are wrong, or a listener does not know its address.
 pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Result<Running, ServeError> {
     connections::raise_file_limit();
-    let (engines, asked) = (Engines::open(settings)?, polling::open(&settings.engines)?);
+    let engines = Engines::open(settings)?.with_added(&*opened.engines, SealKeys::find(&settings.engines_key_file)?);
+    let asked = polling::open(&settings.engines)?;
     let address = |listener: &TcpListener| listener.local_addr().map_err(ServeError::Address);
     let (address, metrics_address) = (address(&listeners.http)?, address(&listeners.metrics)?);
     tracing::info!(%address, %metrics_address, data = %settings.data.display(), "listening");

@@ -10,6 +10,7 @@ mod check;
 mod connect;
 mod dial;
 mod duty;
+mod engines;
 mod epoch;
 mod failure;
 mod follow;
@@ -39,6 +40,7 @@ mod waiting;
 mod writer;
 
 pub use connect::ConnectError;
+pub use engines::{EngineSet, PostgresEngines, StoredEngine};
 pub use replica::ReplicaReads;
 pub use tokens::{PostgresTokens, StoredToken, TokenSet};
 pub use transfer::PostgresTransfer;
@@ -212,6 +214,12 @@ impl PostgresStore {
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.ledger
+    }
+
+    /// The meeting engines that were added to the ledger.
+    #[must_use]
+    pub fn engines(&self) -> PostgresEngines {
+        PostgresEngines::new(Arc::clone(&self.connections))
     }
 
     /// The ledger's tokens.

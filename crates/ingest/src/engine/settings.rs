@@ -27,6 +27,11 @@ impl Secret {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The secret as the text that it was given as.
+    pub(crate) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
 }
 
 impl PartialEq for Secret {

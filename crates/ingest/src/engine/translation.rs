@@ -33,6 +33,11 @@ impl Translation {
     /// Translates each item of a JSON body: those of its array, or the one that it is. What can't be read is an item that
     /// can't be translated, since the sender is known and can't mend it.
     pub(crate) fn of_items(body: &[u8], mut translate: impl FnMut(&Json<'_>) -> Result<Vec<Event>, Fault>) -> Self {
+        Self::of_lists(body, |item| vec![translate(item)])
+    }
+
+    /// The same, where each item of the body is several of the delivery's.
+    pub(crate) fn of_lists(body: &[u8], mut translate: impl FnMut(&Json<'_>) -> Vec<Result<Vec<Event>, Fault>>) -> Self {
         let mut translation = Self::default();
         let items = match Items::open(body) {
             Ok(items) => items,
@@ -42,17 +47,20 @@ impl Translation {
             }
         };
         let mut seen = HashSet::new();
-        for (index, item) in items.enumerate() {
-            let events = match item {
-                Ok(Item::Sound(value)) => translate(&value).map_err(|fault| fault.to_string()),
-                Ok(Item::Defective(error)) | Err(error) => Err(error.to_string()),
+        let mut places = 0..;
+        for item in items {
+            let lists = match item {
+                Ok(Item::Sound(value)) => translate(&value).into_iter().map(|list| list.map_err(|fault| fault.to_string())).collect(),
+                Ok(Item::Defective(error)) | Err(error) => vec![Err(error.to_string())],
             };
-            match events {
-                Ok(events) => {
-                    let new = events.into_iter().filter(|event| seen.insert((event.identity().0, event.content().0)));
-                    translation.events.extend(new);
+            for (events, index) in lists.into_iter().zip(&mut places) {
+                match events {
+                    Ok(events) => {
+                        let new = events.into_iter().filter(|event| seen.insert((event.identity().0, event.content().0)));
+                        translation.events.extend(new);
+                    }
+                    Err(reason) => translation.give_up(index, reason),
                 }
-                Err(reason) => translation.give_up(index, reason),
             }
         }
         translation

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub(super) struct File {
     /// The source of all its events.
     pub(super) source: Box<str>,
+    /// Where in a delivery the array is whose items are one event each; left out where a delivery is one event.
+    pub(super) items: Option<Box<str>>,
     /// The member that says what happened.
     #[serde(rename = "type")]
     pub(super) word: Pointers,
@@ -159,7 +161,7 @@ pub(super) struct Robot {
     pub(super) values: Vec<Box<str>>,
 }
 
-/// JSON pointers, of which the first that points to something counts.
+/// JSON pointers, of which the first that points to something counts. In an item of an array, one that begins with `^` starts at the body.
 #[derive(Debug, Default, Deserialize)]
 #[serde(from = "OneOrMore")]
 pub(super) struct Pointers(pub(super) Vec<Box<str>>);
@@ -192,9 +194,12 @@ impl File {
         }
         let all = file.events.values().chain([&file.fields]);
         for pointer in all.flat_map(Fields::pointers).chain(&file.word.0) {
-            if !pointer.starts_with('/') {
+            if !file.items.as_ref().and_then(|_| pointer.strip_prefix('^')).unwrap_or(pointer).starts_with('/') {
                 return Err(format!("{pointer:?} is no JSON pointer: it begins with '/'"));
             }
+        }
+        if let Some(pointer) = file.items.as_ref().filter(|pointer| !pointer.starts_with('/')) {
+            return Err(format!("items: {pointer:?} is no JSON pointer: it begins with '/'"));
         }
         for (word, fields) in &file.events {
             let has = |get: fn(&Fields) -> bool| get(fields) || get(&file.fields);

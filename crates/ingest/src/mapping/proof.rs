@@ -6,7 +6,7 @@ use crate::verify::{self, RsaKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, Key};
-use rollbook_core::time::SECOND;
+use rollbook_core::time::{SECOND, Timestamp};
 use std::fmt;
 
 /// A way to prove who sent a delivery, with the secrets for it.
@@ -83,6 +83,39 @@ impl Proof {
                 if verify::is_any(secrets, given) { Ok(()) } else { Err(Refusal::BadSignature("the secret is none of this app's")) }
             }
             Self::Signed(signed, keys) => signed.judge(delivery, keys),
+        }
+    }
+}
+
+impl Proof {
+    /// The headers that prove a body sent at `now`; none where only the public half of a key is known.
+    pub(super) fn of(&self, body: &str, now: Timestamp) -> Option<Vec<(String, String)>> {
+        match self {
+            Self::Bearer(secrets) => Some(vec![("authorization".to_owned(), format!("Bearer {}", secrets.first()?.text()?))]),
+            Self::Basic(secrets) => Some(vec![("authorization".to_owned(), verify::basic("rollbook", secrets.first()?)?)]),
+            Self::Header(header, secrets) => Some(vec![(header.to_string(), secrets.first()?.text()?.to_owned())]),
+            Self::Signed(_, Keys::Rsa(_)) => None,
+            Self::Signed(signed, Keys::Hmac(keys)) => {
+                let at = signed.timestamp_header.as_ref().map(|_| (now.micros() / SECOND).to_string());
+                let message: Vec<&[u8]> = signed
+                    .parts
+                    .iter()
+                    .map(|part| match part {
+                        Part::Body => body.as_bytes(),
+                        Part::Timestamp => at.as_deref().unwrap_or_default().as_bytes(),
+                        Part::Text(text) => text.as_bytes(),
+                    })
+                    .collect();
+                let tag = ring::hmac::sign(keys.first()?, &message.concat());
+                let written = match signed.encoding {
+                    Encoding::Hex => verify::hex(tag.as_ref()),
+                    Encoding::Base64 => STANDARD.encode(tag.as_ref()),
+                    Encoding::Text => return None,
+                };
+                let mut headers = vec![(signed.header.to_string(), format!("{}{written}", signed.prefix))];
+                headers.extend(signed.timestamp_header.as_deref().zip(at).map(|(header, at)| (header.to_string(), at)));
+                Some(headers)
+            }
         }
     }
 }

@@ -9,11 +9,39 @@ use rollbook_core::id::{Home, Parent};
 use rollbook_core::time::Timestamp;
 use std::sync::Arc;
 
+/// The events of a body, or of each item of the array that the file points to.
+pub(super) fn events(file: &File, body: &Json<'_>, received_at: Timestamp) -> Vec<Result<Vec<Event>, Fault>> {
+    let one = |item| event(file, At { item, body }, received_at).map(|event| event.into_iter().collect());
+    match file.items.as_deref().map(|pointer| (pointer, body.pointer(pointer))) {
+        None => vec![one(body)],
+        Some((_, Some(Json::Array(items)))) => items.iter().map(one).collect(),
+        // What has no such array is a report of something else.
+        Some((_, None | Some(Json::Null))) => Vec::new(),
+        Some((pointer, Some(other))) => vec![Err(Fault::value(pointer, other, "an array"))],
+    }
+}
+
+/// An item, and the body that it is in, or is.
+#[derive(Clone, Copy)]
+struct At<'m, 'j> {
+    item: &'m Json<'j>,
+    body: &'m Json<'j>,
+}
+
+impl<'m, 'j> At<'m, 'j> {
+    fn pointer(self, pointer: &str) -> Option<&'m Json<'j>> {
+        match pointer.strip_prefix('^') {
+            Some(pointer) => self.body.pointer(pointer),
+            None => self.item.pointer(pointer),
+        }
+    }
+}
+
 /// The event that an item is, none where its word is none of the file's.
-pub(super) fn event(file: &File, item: &Json<'_>, received_at: Timestamp) -> Result<Option<Event>, Fault> {
-    let word = text(item, &file.word)?.ok_or_else(|| missing(&file.word))?;
+fn event(file: &File, at: At<'_, '_>, received_at: Timestamp) -> Result<Option<Event>, Fault> {
+    let word = text(at, &file.word)?.ok_or_else(|| missing(&file.word))?;
     let Some((own, act)) = file.events.get(&*word).and_then(|own| Some((own, own.is?))) else { return Ok(None) };
-    let reader = Reader { item, own, common: &file.fields, received_at };
+    let reader = Reader { at, own, common: &file.fields, received_at };
     let (time, is_arrival) = reader.time(|fields| fields.time.as_ref())?.ok_or_else(|| Fault::new("", "the time is missing"))?;
     let place = reader.place()?;
     let reason = reader.text(|fields| fields.reason.as_ref())?;
@@ -28,7 +56,8 @@ pub(super) fn event(file: &File, item: &Json<'_>, received_at: Timestamp) -> Res
     };
     let id = match reader.text(|fields| fields.id.as_ref())? {
         Some(id) => id,
-        None => digest(item, is_arrival.then_some(time)),
+        // An item may say only with its body when it happened.
+        None => digest(at.item, (is_arrival || file.items.is_some()).then_some(time)),
     };
     Ok(Some(Event { source: file.source.clone(), id, time, body }))
 }
@@ -42,7 +71,7 @@ fn digest(item: &Json<'_>, time: Option<Timestamp>) -> Box<str> {
 /// An item, and where its fields are.
 #[derive(Clone, Copy)]
 struct Reader<'m, 'j> {
-    item: &'m Json<'j>,
+    at: At<'m, 'j>,
     own: &'m Fields,
     common: &'m Fields,
     received_at: Timestamp,
@@ -54,19 +83,19 @@ impl<'m> Reader<'m, '_> {
     }
 
     fn text(&self, get: impl Fn(&'m Fields) -> Option<&'m Pointers>) -> Result<Option<Box<str>>, Fault> {
-        self.field(get).map_or(Ok(None), |pointers| text(self.item, pointers))
+        self.field(get).map_or(Ok(None), |pointers| text(self.at, pointers))
     }
 
     fn needed(&self, get: impl Fn(&'m Fields) -> Option<&'m Pointers>) -> Result<Box<str>, Fault> {
         let nowhere = Pointers::default();
         let pointers = self.field(get).unwrap_or(&nowhere);
-        text(self.item, pointers)?.ok_or_else(|| missing(pointers))
+        text(self.at, pointers)?.ok_or_else(|| missing(pointers))
     }
 
     /// An instant, and whether it is that of the arrival.
     fn time(&self, get: impl Fn(&'m Fields) -> Option<&'m Time>) -> Result<Option<(Timestamp, bool)>, Fault> {
         let Some(time) = self.field(get) else { return Ok(None) };
-        let Some((pointer, value)) = first(self.item, &time.at) else {
+        let Some((pointer, value)) = first(self.at, &time.at) else {
             return if time.or_arrival { Ok(Some((self.received_at, true))) } else { Err(missing(&time.at)) };
         };
         let read = match (time.unit, value) {
@@ -76,7 +105,7 @@ impl<'m> Reader<'m, '_> {
             (TimeUnit::Milliseconds, _) => epoch(value, Unit::Millis),
         };
         let read = read.ok_or_else(|| Fault::value(pointer, value, &format!("an instant ({:?})", time.unit)))?;
-        let plus = time.plus_seconds.as_ref().map(|pointers| seconds(self.item, pointers)).transpose()?;
+        let plus = time.plus_seconds.as_ref().map(|pointers| seconds(self.at, pointers)).transpose()?;
         Ok(Some((read.plus(plus.unwrap_or(0)), false)).filter(|(time, _)| time.in_range()))
     }
 
@@ -93,7 +122,7 @@ impl<'m> Reader<'m, '_> {
 
     fn peer(&self) -> Result<PeerInfo, Fault> {
         let name = names::named(&self.needed(|fields| fields.peer.as_ref())?);
-        let is_robot = |Robot { at, values }: &Robot| Ok::<_, Fault>(text(self.item, at)?.is_some_and(|value| values.contains(&value)));
+        let is_robot = |Robot { at, values }: &Robot| Ok::<_, Fault>(text(self.at, at)?.is_some_and(|value| values.contains(&value)));
         let robot = self.field(|fields| fields.robot.as_ref()).map(is_robot).transpose()?;
         Ok(PeerInfo {
             user_id: self.text(|fields| fields.user_id.as_ref())?,
@@ -107,16 +136,16 @@ impl<'m> Reader<'m, '_> {
 }
 
 /// The first of the pointers that points to something but `null` and the empty text.
-fn first<'m, 'j>(item: &'m Json<'j>, pointers: &'m Pointers) -> Option<(&'m str, &'m Json<'j>)> {
+fn first<'m, 'j>(at: At<'m, 'j>, pointers: &'m Pointers) -> Option<(&'m str, &'m Json<'j>)> {
     pointers.0.iter().find_map(|pointer| {
-        let value = item.pointer(pointer)?;
+        let value = at.pointer(pointer)?;
         let says_nothing = matches!(value, Json::Null) || matches!(value, Json::Text(text) if text.is_empty());
         (!says_nothing).then_some((&**pointer, value))
     })
 }
 
-fn text(item: &Json<'_>, pointers: &Pointers) -> Result<Option<Box<str>>, Fault> {
-    match first(item, pointers) {
+fn text(at: At<'_, '_>, pointers: &Pointers) -> Result<Option<Box<str>>, Fault> {
+    match first(at, pointers) {
         None => Ok(None),
         Some((_, Json::Text(text))) => Ok(Some((&**text).into())),
         Some((_, Json::Number(digits))) => Ok(Some((*digits).into())),
@@ -124,8 +153,8 @@ fn text(item: &Json<'_>, pointers: &Pointers) -> Result<Option<Box<str>>, Fault>
     }
 }
 
-fn seconds(item: &Json<'_>, pointers: &Pointers) -> Result<i64, Fault> {
-    match first(item, pointers) {
+fn seconds(at: At<'_, '_>, pointers: &Pointers) -> Result<i64, Fault> {
+    match first(at, pointers) {
         Some((_, Json::Number(digits))) if !Decimal::read(digits, 6).negative => {
             Ok(i64::try_from(Decimal::read(digits, 6).whole).unwrap_or(i64::MAX))
         }

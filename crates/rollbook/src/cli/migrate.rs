@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Move a whole ledger to another store, while it is served
 ///
 /// All apps move: every event with the time at which it was received, every delivery that was kept for later, and
-/// all tokens (the target's become those of the source). First without --switch:
+/// all tokens and added engines (the target's become those of the source). First without --switch:
 /// it copies, compares what it copied row by row, and changes nothing for the clients of the source, however often it is run. Then with
 /// --switch: it copies what is new since, closes the source, copies the last of it, compares answers, and opens the target. From when the
 /// source is closed its servers go on answering reads, and answer events with 503, so that their senders try again; to be served again it
@@ -55,13 +55,13 @@ pub(super) fn run(args: MigrateArgs) -> anyhow::Result<()> {
     let MigrateArgs { from, to, switch, undo, verify } = args;
     logging::quiet();
     serve::runtime()?.block_on(async {
-        let (source, source_tokens) = from.source().await?;
+        let (source, source_beside) = from.source().await?;
         if undo {
             migrate::undo(&source, &to).await?;
             return Ok(output::line(&format!("{} takes events", source.place()))?);
         }
-        let (target, target_tokens) = to.target().await?;
-        let ends = Ends { source, source_tokens, target, target_tokens };
+        let (target, target_beside) = to.target().await?;
+        let ends = Ends { source, source_beside, target, target_beside };
         let shown = Shown::default();
         let outcome = match switch {
             true => ends.switch(verify, clock::now, serve::told_to_stop(), &shown).await,
@@ -94,9 +94,9 @@ fn tell(ends: &Ends, outcome: Outcome) -> anyhow::Result<()> {
 }
 
 fn copied(tally: Tally) -> io::Result<()> {
-    let Tally { batches, compared, links, kept, tokens } = tally;
+    let Tally { batches, compared, links, kept, tokens, engines } = tally;
     output::line(&format!(
-        "copied {batches} batches, {links} look-ups, {kept} kept deliveries; compared {compared} batches; both have {tokens} tokens"
+        "copied {batches} batches, {links} look-ups, {kept} kept deliveries; compared {compared} batches; both have {tokens} tokens and {engines} added engines"
     ))
 }
 

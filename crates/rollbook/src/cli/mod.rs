@@ -1,6 +1,8 @@
 //! The command line: what can be asked for, and who does it.
 
+mod client;
 mod demo;
+mod engine;
 mod export;
 mod import;
 mod logging;
@@ -39,6 +41,8 @@ enum Command {
     Demo(demo::DemoArgs),
     #[command(subcommand)]
     Token(token::TokenCommand),
+    #[command(subcommand)]
+    Engine(engine::EngineCommand),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Migrate(migrate::MigrateArgs),
@@ -97,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Token(command) => token::run(command),
+        Command::Engine(command) => engine::run(command),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Migrate(args) => migrate::run(args),

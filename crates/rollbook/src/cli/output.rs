@@ -15,6 +15,18 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes rows to stdout, each column as wide as its widest cell.
+///
+/// # Errors
+/// Where stdout can't be written.
+pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> io::Result<()> {
+    let widths: [usize; COLUMNS] = std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    rows.iter().try_for_each(|row| {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        line(cells.join("  ").trim_end())
+    })
+}
+
 /// Tells on stderr how something went that is no answer.
 pub(super) fn note(text: &str) {
     eprintln!("{text}");

@@ -38,18 +38,18 @@ Examples:
   For a script:
     TOKEN=$(rollbook token create --account acme --permission realtime_admin)";
 
-/// Where the tokens are.
+/// Where the tokens and the added engines are.
 #[derive(Args)]
 pub(super) struct PlaceArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// Where the ledger is kept: sqlite (then tokens are in the data folder), or the postgres:// URL that several servers share [default: sqlite]
+    /// Where the ledger is kept: sqlite (then all is in the data folder), or the postgres:// URL that several servers share [default: sqlite]
     #[arg(long, env = "ROLLBOOK_STORE", hide_env_values = true, value_name = "STORE")]
     store: Option<StorePlace>,
 }
 
 impl PlaceArgs {
-    fn settings(self) -> anyhow::Result<Settings> {
+    pub(super) fn settings(self) -> anyhow::Result<Settings> {
         let layer = Layer { data: self.data.data, store: self.store, ..Layer::default() };
         Ok(Settings::resolve(self.data.file.config.as_deref(), layer)?)
     }
@@ -111,10 +111,6 @@ fn list(tokens: &[tokens::TokenRecord]) -> anyhow::Result<()> {
             [token.id.clone(), token.grant.account.clone(), app, token.grant.permission.to_string(), created]
         }))
         .collect();
-    let widths: [usize; 5] = std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    for row in &rows {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        output::line(cells.join("  ").trim_end())?;
-    }
+    output::table(&rows)?;
     Ok(())
 }

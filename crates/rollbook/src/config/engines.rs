@@ -1,5 +1,6 @@
 //! The engines of each app, with references to their secrets: a settings file holds none itself.
 
+use super::FilePlace;
 use serde::Deserialize;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,33 @@ pub enum SecretError {
         /// Why.
         cause: std::io::Error,
     },
+    /// The file with the keys that seal secrets can't be read.
+    #[error("engines_key_file: can't read {}: {cause}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The keys that seal secrets are in two places.
+    #[error("engines_key_file and ROLLBOOK_ENGINES_KEY are both set: only one can be")]
+    TwoKeys,
+}
+
+/// The keys that seal secrets of engines, as text: those of the variable `ROLLBOOK_ENGINES_KEY`, or of the file that a setting names.
+///
+/// # Errors
+/// Where the file can't be read, or both are there.
+pub fn engines_keys(place: &FilePlace) -> Result<Option<String>, SecretError> {
+    match (variable_named("ROLLBOOK_ENGINES_KEY"), &place.0) {
+        (Some(_), Some(_)) => Err(SecretError::TwoKeys),
+        (keys @ Some(_), None) => Ok(keys),
+        (None, Some(path)) => file(path).map(Some).map_err(|error| match error {
+            SecretError::File { path, cause } => SecretError::KeyFile { path, cause },
+            other => other,
+        }),
+        (None, None) => Ok(None),
+    }
 }
 
 impl SecretPlace {

@@ -7,8 +7,8 @@ mod place;
 mod seconds;
 mod size;
 
-pub use engines::{EngineEntry, PollEntry, SecretError, SecretPlace};
-pub use place::{ReplicaPlace, StorePlace};
+pub use engines::{EngineEntry, PollEntry, SecretError, SecretPlace, engines_keys};
+pub use place::{FilePlace, ReplicaPlace, StorePlace};
 pub use seconds::Seconds;
 pub use size::Size;
 
@@ -44,6 +44,10 @@ pub struct Settings {
     pub janus_silence: Seconds,
     /// How many days deliveries are kept that could not be translated; 0 is for ever.
     pub kept_days: u32,
+    /// About how much of them is kept for one app.
+    pub kept_size: Size,
+    /// The file with the keys that seal the secrets of engines that were added by command.
+    pub engines_key_file: FilePlace,
     /// What is logged.
     pub log_level: LogLevel,
     /// How it is logged.
@@ -65,6 +69,8 @@ impl Default for Settings {
             janus_rooms_shared: false,
             janus_silence: Seconds(0),
             kept_days: 30,
+            kept_size: Size(64 << 20),
+            engines_key_file: FilePlace::default(),
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             engines: Vec::new(),
@@ -132,6 +138,12 @@ pub struct Layer {
     /// How many days engine deliveries are kept that could not be translated; 0 keeps them for ever [default: 30]
     #[arg(long, env = "ROLLBOOK_KEPT_DAYS", value_name = "DAYS")]
     pub kept_days: Option<u32>,
+    /// About how much of them is kept for one app; beyond it the oldest go [default: 64MiB]
+    #[arg(long, env = "ROLLBOOK_KEPT_SIZE", value_name = "SIZE")]
+    pub kept_size: Option<Size>,
+    /// A file with the key that seals secrets of `rollbook engine add`, if not in ROLLBOOK_ENGINES_KEY [default: none]
+    #[arg(long, env = "ROLLBOOK_ENGINES_KEY_FILE", value_name = "FILE")]
+    pub engines_key_file: Option<FilePlace>,
     /// What is logged, to stderr [default: info]
     #[arg(long, env = "ROLLBOOK_LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
@@ -204,6 +216,8 @@ impl Settings {
             janus_rooms_shared: layer.janus_rooms_shared.unwrap_or(self.janus_rooms_shared),
             janus_silence: layer.janus_silence.unwrap_or(self.janus_silence),
             kept_days: layer.kept_days.unwrap_or(self.kept_days),
+            kept_size: layer.kept_size.unwrap_or(self.kept_size),
+            engines_key_file: layer.engines_key_file.unwrap_or(self.engines_key_file),
             log_level: layer.log_level.unwrap_or(self.log_level),
             log_format: layer.log_format.unwrap_or(self.log_format),
             engines: if layer.engines.is_empty() { self.engines } else { layer.engines },

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Where the ledger is kept: in the data folder, or in a database that any number of nodes share.
@@ -90,6 +91,25 @@ impl TryFrom<String> for ReplicaPlace {
 impl fmt::Debug for ReplicaPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.url().map_or("none", |_| "postgres"))
+    }
+}
+
+/// A file, or none.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(from = "String")]
+pub struct FilePlace(pub Option<PathBuf>);
+
+impl From<String> for FilePlace {
+    fn from(text: String) -> Self {
+        Self((text != "none").then(|| text.into()))
+    }
+}
+
+impl FromStr for FilePlace {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.to_owned().into())
     }
 }
 

@@ -32,6 +32,8 @@ fn the_printed_file_is_the_defaults_and_leaves_none_out() {
         janus_rooms_shared: true,
         janus_silence: Seconds(1),
         kept_days: 1,
+        kept_size: Size(2),
+        engines_key_file: FilePlace(Some("key".into())),
         log_level: LogLevel::Trace,
         log_format: LogFormat::Json,
         engines: Vec::new(),

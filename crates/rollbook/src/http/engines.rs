@@ -12,6 +12,7 @@ use super::events::{not_taken, taken};
 use super::json::Json;
 use super::respond::work;
 use super::schema::{EnginePath, Receipt as Documented, WriteErrors};
+use crate::engines::Unusable;
 use crate::ledger::{IngestError, Receipt};
 use axum::extract::{Request, State};
 use rollbook_core::event::Event;
@@ -36,7 +37,11 @@ const UNVOUCHED_BYTES: usize = 1 << 20;
     security(("basic" = []), ("bearer" = []), ("email" = [], "key" = []))
 )]
 pub(super) async fn take(State(http): State<Http>, sender: Sender, request: Request) -> Result<Json, ApiError> {
-    let found = http.engines.find(sender.app(), sender.name("engine"));
+    let found = http.engines.find(sender.app(), sender.name("engine")).await;
+    let found = found.map_err(|Unusable(cause)| {
+        http.metrics.refused_of(sender.name("engine"), "unusable");
+        ApiError::unavailable(cause.to_string())
+    })?;
     let (engine, vouched) = match (found, &sender.refused) {
         (Some(engine), None) => (engine, true),
         (Some(engine), Some(_)) if engine.verifies() => (engine, false),

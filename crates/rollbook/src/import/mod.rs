@@ -10,7 +10,7 @@ mod server;
 pub use batch::Batch;
 pub use folder::Folder;
 pub use lines::Lines;
-pub(crate) use server::path_segment;
+pub(crate) use server::{MAX_ANSWER, configured, path_segment};
 pub use server::{Server, ServerError};
 
 use crate::ledger::Receipt;

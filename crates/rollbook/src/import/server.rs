@@ -18,7 +18,7 @@ const TRIES: u32 = 16;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How much of an answer is read: the largest names a thousand bad events.
-const MAX_ANSWER: u64 = 16 << 20;
+pub(crate) const MAX_ANSWER: u64 = 16 << 20;
 
 /// An app of a running server, and the right to write to it.
 pub struct Server {
@@ -119,7 +119,7 @@ impl Server {
 }
 
 /// A status is an answer to read, not an error. A batch is small, so a minute without its answer is a server that went away.
-fn configured() -> ConfigBuilder<AgentScope> {
+pub(crate) fn configured() -> ConfigBuilder<AgentScope> {
     Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).max_redirects(0)
 }
 

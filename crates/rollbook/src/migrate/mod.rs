@@ -6,19 +6,20 @@
 
 mod admit;
 mod answers;
+mod beside;
 mod frozen;
 mod look_ups;
 mod pass;
 mod place;
 mod rows;
 mod switch;
-mod tokens;
 
 pub use answers::{Compared, Verify};
 pub use pass::Tally;
 pub use place::Place;
 pub use switch::{Outcome, undo};
 
+use crate::engines::{EngineStore, EnginesError};
 use crate::tokens::{TokenStore, TokensError};
 use rollbook_core::id::{App, Stream};
 use rollbook_store::StoreError;
@@ -31,12 +32,21 @@ use std::sync::Arc;
 pub struct Ends {
     /// What is moved. Only its mark is written.
     pub source: Arc<dyn Transfer>,
-    /// Who may do what there.
-    pub source_tokens: Arc<dyn TokenStore>,
+    /// What is beside it.
+    pub source_beside: Beside,
     /// Where to.
     pub target: Arc<dyn Transfer>,
-    /// Who may do what there: the same as at the source, once that is copied.
-    pub target_tokens: Arc<dyn TokenStore>,
+    /// What is beside it: the same as at the source, once that is copied.
+    pub target_beside: Beside,
+}
+
+/// What is kept beside a ledger, and goes with it.
+#[derive(Clone)]
+pub struct Beside {
+    /// Who may do what.
+    pub tokens: Arc<dyn TokenStore>,
+    /// The meeting engines that were added.
+    pub engines: Arc<dyn EngineStore>,
 }
 
 /// Hears how a move gets on.
@@ -59,6 +69,9 @@ pub enum MigrateError {
     /// Tokens can't be read or written.
     #[error("tokens: {0}")]
     Tokens(#[from] TokensError),
+    /// Added engines can't be read or written.
+    #[error("engines: {0}")]
+    Engines(#[from] EnginesError),
     /// One of the ends fails.
     #[error("{place}: {cause}")]
     Store {

@@ -20,6 +20,8 @@ pub struct Tally {
     pub kept: u64,
     /// Tokens that both ends have.
     pub tokens: u64,
+    /// Added engines that both ends have.
+    pub engines: u64,
 }
 
 impl Ends {
@@ -44,6 +46,7 @@ impl Ends {
             self.pass_kept(&app, tally, hear).await?;
         }
         tally.tokens = self.copy_tokens().await?;
+        tally.engines = self.copy_engines().await?;
         Ok(())
     }
 }

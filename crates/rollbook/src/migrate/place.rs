@@ -1,14 +1,15 @@
 //! Where a ledger is, as the command line names it.
 
-use super::MigrateError;
+use super::{Beside, MigrateError};
 use crate::clock;
-use crate::tokens::{TokenFile, TokenStore, TokenTable};
+use crate::engines::{EngineFile, EngineTable};
+use crate::tokens::{TokenFile, TokenTable};
 use rollbook_store::PostgresOptions;
 use rollbook_store::postgres::PostgresTransfer;
 use rollbook_store::sqlite::SqliteTransfer;
 use rollbook_store::transfer::Transfer;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -22,32 +23,36 @@ pub enum Place {
 }
 
 impl Place {
-    /// Opens it to be moved away, with its tokens.
+    /// Opens it to be moved away, with what is beside it.
     ///
     /// # Errors
     /// Where there is no ledger that can be read.
-    pub async fn source(&self) -> Result<(Arc<dyn Transfer>, Arc<dyn TokenStore>), MigrateError> {
+    pub async fn source(&self) -> Result<(Arc<dyn Transfer>, Beside), MigrateError> {
         Ok(match self {
-            Self::Folder(dir) => (Arc::new(SqliteTransfer::source(dir, Arc::new(clock::now))?), Arc::new(TokenFile::new(dir))),
-            Self::Postgres(url) => with_tokens(PostgresTransfer::source(url, PostgresOptions::default()).await?),
+            Self::Folder(dir) => (Arc::new(SqliteTransfer::source(dir, Arc::new(clock::now))?), beside(dir)),
+            Self::Postgres(url) => in_database(PostgresTransfer::source(url, PostgresOptions::default()).await?),
         })
     }
 
-    /// Opens it to be filled, with its tokens; makes it where there is none.
+    /// Opens it to be filled, with what is beside it; makes it where there is none.
     ///
     /// # Errors
     /// Where it can't be written to, or another process does.
-    pub async fn target(&self) -> Result<(Arc<dyn Transfer>, Arc<dyn TokenStore>), MigrateError> {
+    pub async fn target(&self) -> Result<(Arc<dyn Transfer>, Beside), MigrateError> {
         Ok(match self {
-            Self::Folder(dir) => (Arc::new(SqliteTransfer::target(dir, Arc::new(clock::now))?), Arc::new(TokenFile::new(dir))),
-            Self::Postgres(url) => with_tokens(PostgresTransfer::target(url, PostgresOptions::default()).await?),
+            Self::Folder(dir) => (Arc::new(SqliteTransfer::target(dir, Arc::new(clock::now))?), beside(dir)),
+            Self::Postgres(url) => in_database(PostgresTransfer::target(url, PostgresOptions::default()).await?),
         })
     }
 }
 
-fn with_tokens(end: PostgresTransfer) -> (Arc<dyn Transfer>, Arc<dyn TokenStore>) {
-    let tokens = TokenTable::new(end.tokens());
-    (Arc::new(end), Arc::new(tokens))
+fn beside(dir: &Path) -> Beside {
+    Beside { tokens: Arc::new(TokenFile::new(dir)), engines: Arc::new(EngineFile::new(dir)) }
+}
+
+fn in_database(end: PostgresTransfer) -> (Arc<dyn Transfer>, Beside) {
+    let beside = Beside { tokens: Arc::new(TokenTable::new(end.tokens())), engines: Arc::new(EngineTable::new(end.engines())) };
+    (Arc::new(end), beside)
 }
 
 impl FromStr for Place {

@@ -114,7 +114,7 @@ impl Scene {
         let rows = (0..answer.roster.len()).map(|place| answer.roster.row(place));
         rows.map(|row| {
             let stay = row.details().stays.pop().unwrap();
-            let name = row.display_name().unwrap().to_owned();
+            let name = row.display_name().unwrap().into_owned();
             (name, since(row.joined_at()), row.left_at().map(since), stay.closed_by, seconds(stay.uncertain))
         })
         .collect()

@@ -1,24 +1,16 @@
 //! Where tokens are kept, in words that hold for every such place.
 
 use super::TokenRecord;
+use crate::whole_file::FileError;
 use async_trait::async_trait;
 use rollbook_store::StoreError;
-use std::io;
-use std::path::{Path, PathBuf};
 
 /// Why tokens could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
     /// The file system said no.
-    #[error("{what} {path}: {cause}", path = .path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why it failed.
-        cause: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// What is there is not what a token command writes.
     #[error("{place} is damaged: {cause}")]
     Damaged {
@@ -42,12 +34,6 @@ pub enum TokensError {
     /// The process is ending.
     #[error("stopped before it was done")]
     Stopped,
-}
-
-impl TokensError {
-    pub(super) fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
-        move |cause| Self::Io { what, path: path.to_owned(), cause }
-    }
 }
 
 /// A place where tokens are kept. Any number of processes may use it at once, and none undoes another's work.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, not the functions that they share")]
 
+mod engines;
 mod mirroring;
 mod playing;
 #[expect(dead_code, reason = "other tests run more of the command")]

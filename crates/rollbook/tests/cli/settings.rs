@@ -5,11 +5,23 @@ use crate::program::{rollbook, run, said};
 #[test]
 fn help_tells_of_every_command_and_shows_examples() {
     let help = run(&["--help"]).ok();
-    for word in ["serve", "demo", "token", "import", "export", "migrate", "config", "Examples:"] {
+    for word in ["serve", "demo", "token", "engine", "import", "export", "migrate", "config", "Examples:"] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
-    let commands: [&[&str]; 9] =
-        [&["serve"], &["demo"], &["token"], &["token", "create"], &["token", "list"], &["import"], &["export"], &["migrate"], &["config"]];
+    let commands: [&[&str]; 12] = [
+        &["serve"],
+        &["demo"],
+        &["token"],
+        &["token", "create"],
+        &["token", "list"],
+        &["import"],
+        &["export"],
+        &["migrate"],
+        &["config"],
+        &["engine"],
+        &["engine", "add"],
+        &["engine", "test"],
+    ];
     for command in commands {
         let help = run(&[command, &["--help"]].concat()).ok();
         assert!(command == ["token", "list"] || help.contains("Example"), "{command:?}: {help}");

@@ -21,6 +21,7 @@ pub(super) struct Step {
 const STEPS: &[Step] = &[
     Step { sql: include_str!("migrations/0001.sql"), compatible: false },
     Step { sql: include_str!("migrations/0002.sql"), compatible: true },
+    Step { sql: include_str!("migrations/0003.sql"), compatible: true },
 ];
 
 /// How far a database has come.

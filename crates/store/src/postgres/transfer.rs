@@ -3,7 +3,7 @@
 use super::connect::ConnectError;
 use super::failure::Failure;
 use super::lease::Lease;
-use super::{PostgresOptions, PostgresStore, PostgresTokens, address, bulk, mark, scan};
+use super::{PostgresEngines, PostgresOptions, PostgresStore, PostgresTokens, address, bulk, mark, scan};
 use crate::contract::{Batch, Kept, Link, Seq, Store, StoreError};
 use crate::transfer::{Batches, Mark, Span, Transfer};
 use async_trait::async_trait;
@@ -62,6 +62,12 @@ impl PostgresTransfer {
         lease.batch_execute(mark::FILLING).await?;
         end.filling = Some(Mutex::new(lease));
         Ok(end)
+    }
+
+    /// The meeting engines that were added to the ledger.
+    #[must_use]
+    pub fn engines(&self) -> PostgresEngines {
+        self.store.engines()
     }
 
     /// The ledger's tokens.

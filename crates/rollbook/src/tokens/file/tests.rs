@@ -2,6 +2,7 @@ use super::super::{Grant, KnownTokens, Permission, create, revoke};
 use super::*;
 use crate::http::TokenLookup;
 use rollbook_core::time::Timestamp;
+use std::fs;
 
 const NOON: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
