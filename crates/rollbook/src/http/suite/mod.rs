@@ -5,6 +5,7 @@ mod document;
 mod kept;
 mod reads;
 mod refusals;
+mod searches;
 mod writes;
 
 use super::store;
