@@ -1,5 +1,6 @@
 //! Who and where: the app that everything belongs to, names as engines give them, and the UUIDs derived from them.
 
+use crate::digits::hyphenated;
 use crate::event::Event;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -122,7 +123,10 @@ impl App {
 
 /// The public id of an event of a stream, in an app's namespace.
 pub(crate) fn event_id(namespace: Uuid, stream: Uuid, source: &str, id: &str) -> Uuid {
-    Uuid::new_v5(&namespace, format!("event:{stream}:{}:{source}:{id}", source.len()).as_bytes())
+    // As `format!` would write it, for the many of a page with its events.
+    let length = source.len().to_string();
+    let parts = [b"event:", &hyphenated(stream)[..], b":", length.as_bytes(), b":", source.as_bytes(), b":", id.as_bytes()];
+    Uuid::new_v5(&namespace, &parts.concat())
 }
 
 fn check_id(what: &'static str, id: &str, max: usize) -> Result<(), AppError> {
