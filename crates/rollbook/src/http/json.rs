@@ -56,15 +56,6 @@ impl Json {
         self
     }
 
-    /// Writes a string that holds nothing to escape, from bytes in UTF-8.
-    #[inline]
-    pub(super) fn plain(&mut self, text: &[u8]) -> &mut Self {
-        self.text.push(b'"');
-        self.text.extend_from_slice(text);
-        self.text.push(b'"');
-        self
-    }
-
     /// Writes a string.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
         self.escaped(text.as_bytes())

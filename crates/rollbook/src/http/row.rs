@@ -140,3 +140,6 @@ fn kind(anomaly: AnomalyKind) -> &'static str {
         AnomalyKind::JoinAfterEnd => "join_after_end",
     }
 }
+
+#[cfg(test)]
+mod tests;
