@@ -20,26 +20,39 @@ pub fn pair(number: u32) -> [u8; 2] {
     PAIRS[(number & 127) as usize]
 }
 
+/// The two hexadecimal digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// Where an id's text has the digits of each of its bytes.
+const DIGITS_AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
 /// An id as every client writes it: 32 lower-case hexadecimal digits in five groups.
 #[must_use]
 #[inline]
 pub fn hyphenated(id: Uuid) -> [u8; 36] {
-    let mut digits = [0; 32];
-    for (two, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(id.as_bytes()) {
-        *two = [digit(byte >> 4), digit(byte & 15)];
-    }
-    let mut text = [b'-'; 36];
-    text[..8].copy_from_slice(&digits[..8]);
-    text[9..13].copy_from_slice(&digits[8..12]);
-    text[14..18].copy_from_slice(&digits[12..16]);
-    text[19..23].copy_from_slice(&digits[16..20]);
-    text[24..].copy_from_slice(&digits[20..]);
+    let mut text = [0; 36];
+    put_hyphenated(id, &mut text);
     text
 }
 
+/// The same, where it is to be.
 #[inline]
-fn digit(four_bits: u8) -> u8 {
-    four_bits + if four_bits > 9 { b'a' - 10 } else { b'0' }
+pub fn put_hyphenated(id: Uuid, text: &mut [u8; 36]) {
+    for (at, byte) in DIGITS_AT.into_iter().zip(id.as_bytes()) {
+        text[at..at + 2].copy_from_slice(&HEX[usize::from(*byte)]);
+    }
+    for at in [8, 13, 18, 23] {
+        text[at] = b'-';
+    }
 }
 
 #[cfg(test)]

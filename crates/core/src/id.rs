@@ -4,12 +4,12 @@ mod streams;
 
 pub use streams::Streams;
 
+use crate::digits::hyphenated;
 use crate::event::Event;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use std::fmt;
 use std::sync::Arc;
-use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
 
 /// The tenant and one application of it. Nothing is ever visible across apps.
@@ -103,12 +103,8 @@ impl App {
     /// The public id of an event of a stream; `peer` where the event is a roster and the id is that of one peer's entry.
     #[must_use]
     pub fn event(&self, stream: Uuid, source: &str, id: &str, peer: Option<Uuid>) -> Uuid {
-        let mut of_peer = [0; Hyphenated::LENGTH];
         match peer {
-            Some(peer) => {
-                let peer = peer.as_hyphenated().encode_lower(&mut of_peer).as_bytes();
-                event_id(self.namespace, stream, source, [id.as_bytes(), b":", peer])
-            }
+            Some(peer) => event_id(self.namespace, stream, source, [id.as_bytes(), b":", &hyphenated(peer)]),
             None => event_id(self.namespace, stream, source, [id.as_bytes()]),
         }
     }
@@ -134,9 +130,8 @@ impl App {
 
 /// The public id of an event of a stream, in an app's namespace.
 pub(crate) fn event_id<const N: usize>(namespace: Uuid, stream: Uuid, source: &str, id: [&[u8]; N]) -> Uuid {
-    let (mut of_stream, length) = ([0; Hyphenated::LENGTH], source.len().to_string());
-    let stream: &str = stream.as_hyphenated().encode_lower(&mut of_stream);
-    let head = ["event:", stream, ":", &length, ":", source, ":"].map(str::as_bytes);
+    let (stream, length) = (hyphenated(stream), source.len().to_string());
+    let head = [b"event:", &stream[..], b":", length.as_bytes(), b":", source.as_bytes(), b":"];
     derived(namespace, head.into_iter().chain(id))
 }
 

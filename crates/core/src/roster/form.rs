@@ -210,11 +210,9 @@ impl Ends {
     }
 }
 
-/// The fields of a row, all read at once.
+/// A row that is read from its beginning to its end: the times at once, the texts one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
-    /// The peer's id.
-    pub id: Uuid,
     /// The start of the first stay.
     pub joined_at: Timestamp,
     /// The end of the last stay; none while in.
@@ -225,16 +223,32 @@ pub struct Shown<'a> {
     pub created_at: Timestamp,
     /// The time of the last event.
     pub updated_at: Timestamp,
-    /// The person's permanent id.
-    pub user_id: Text<'a>,
-    /// The id that the product gave the person.
-    pub custom_participant_id: Text<'a>,
-    /// The name shown in the call.
-    pub display_name: Text<'a>,
-    /// The preset that the peer came with.
-    pub preset_name: Text<'a>,
+    /// By its number.
+    session: u64,
+    flags: u8,
+    rest: Cursor<'a>,
+    tables: Tables<'a>,
+}
+
+impl<'a> Shown<'a> {
     /// Whether no text holds a control character, a quote or a backslash: most notations take such texts as they are.
-    pub is_plain: bool,
+    #[must_use]
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.flags & ODD_TEXTS == 0
+    }
+
+    /// The first time the person's permanent id, then the id that the product gave the person, then the name shown in the call.
+    #[inline]
+    pub fn next_text(&mut self) -> Text<'a> {
+        self.rest.text()
+    }
+
+    /// After these three, the preset that the peer came with.
+    #[inline]
+    pub fn preset_name(&mut self) -> Text<'a> {
+        self.tables.name(self.rest.number())
+    }
 }
 
 /// A row within a roster's bytes.
@@ -245,83 +259,52 @@ pub struct RowView<'a> {
     row: &'a [u8],
 }
 
-/// What a row begins with.
-struct Start<'a> {
-    flags: u8,
-    session: u64,
-    joined_at: Timestamp,
-    left_at: Option<Timestamp>,
-    length: Length,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    rest: Cursor<'a>,
-}
-
 impl<'a> RowView<'a> {
     #[inline]
     pub(super) fn new(form: &'a Form, tables: Tables<'a>, row: &'a [u8]) -> Self {
         Self { form, tables, row }
     }
 
+    /// The row from its beginning on.
+    #[must_use]
     #[inline]
-    fn start(&self) -> Start<'a> {
+    pub fn shown(&self) -> Shown<'a> {
         let mut rest = Cursor(self.row);
         let flags = rest.byte();
-        rest.id();
+        rest.bytes(16);
         let (joined_at, length) = (self.form.at(rest.fixed(self.form.joined)), rest.fixed(self.form.length));
         let length = self.form.micros(length.cast_signed());
         let implied = Timestamp::from_micros(joined_at.micros().wrapping_add(length));
         let (left_at, length) = if flags & IS_IN == 0 { (Some(implied), Length::Gone(length)) } else { (None, Length::In(joined_at)) };
         let updated_at = left_at.unwrap_or(joined_at);
-        let start = Start { flags, session: 0, joined_at, left_at, length, created_at: joined_at, updated_at, rest };
-        if flags & RARE == 0 { start } else { self.rest_of_start(start) }
+        let tables = self.tables;
+        let shown = Shown { joined_at, left_at, length, created_at: joined_at, updated_at, session: 0, flags, rest, tables };
+        if flags & RARE == 0 { shown } else { self.rarely(shown) }
     }
 
-    fn rest_of_start(&self, start: Start<'a>) -> Start<'a> {
-        let Start { flags, mut session, joined_at, mut left_at, mut length, mut created_at, mut updated_at, mut rest } = start;
+    /// What most rows lack.
+    fn rarely(&self, mut shown: Shown<'a>) -> Shown<'a> {
+        let Shown { joined_at, flags, mut rest, .. } = shown;
         let is = |bit| flags & bit != 0;
         if is(OTHER_SESSION) {
-            session = rest.number();
+            shown.session = rest.number();
         }
         if is(MORE) {
-            let told = self.form.take_later(left_at.unwrap_or(joined_at), &mut rest);
+            let told = self.form.take_later(shown.left_at.unwrap_or(joined_at), &mut rest);
             if is(IS_IN) {
-                length = Length::In(told);
+                shown.length = Length::In(told);
             } else {
-                left_at = Some(told);
+                shown.left_at = Some(told);
             }
         }
         if is(CREATED) {
-            created_at = self.form.take_later(joined_at, &mut rest);
+            shown.created_at = self.form.take_later(joined_at, &mut rest);
         }
-        updated_at = left_at.unwrap_or(updated_at);
+        shown.updated_at = shown.left_at.unwrap_or(joined_at);
         if is(UPDATED) {
-            updated_at = self.form.take_later(updated_at, &mut rest);
+            shown.updated_at = self.form.take_later(shown.updated_at, &mut rest);
         }
-        Start { flags, session, joined_at, left_at, length, created_at, updated_at, rest }
-    }
-
-    /// All fields but the session.
-    #[must_use]
-    #[inline]
-    pub fn shown(&self) -> Shown<'a> {
-        let Start { flags, joined_at, left_at, length, created_at, updated_at, mut rest, .. } = self.start();
-        let (user_id, custom_participant_id, display_name) = (rest.text(), rest.text(), rest.text());
-        let preset_name = self.tables.name(rest.number());
-        let (id, is_plain) = (self.id(), flags & ODD_TEXTS == 0);
-        Shown {
-            id,
-            joined_at,
-            left_at,
-            length,
-            created_at,
-            updated_at,
-            user_id,
-            custom_participant_id,
-            display_name,
-            preset_name,
-            is_plain,
-        }
+        Shown { rest, ..shown }
     }
 
     /// The peer's id.
@@ -334,71 +317,76 @@ impl<'a> RowView<'a> {
     /// The session of that peer.
     #[must_use]
     pub fn session(&self) -> Uuid {
-        self.tables.session(self.start().session)
+        self.tables.session(self.shown().session)
     }
 
     /// The start of the first stay.
     #[must_use]
     pub fn joined_at(&self) -> Timestamp {
-        self.start().joined_at
+        self.shown().joined_at
     }
 
     /// The end of the last stay; none while in.
     #[must_use]
     pub fn left_at(&self) -> Option<Timestamp> {
-        self.start().left_at
+        self.shown().left_at
     }
 
     /// How long in all.
     #[must_use]
     pub fn length(&self) -> Length {
-        self.start().length
+        self.shown().length
     }
 
     /// The time of the first event.
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
-        self.start().created_at
+        self.shown().created_at
     }
 
     /// The time of the last event.
     #[must_use]
     pub fn updated_at(&self) -> Timestamp {
-        self.start().updated_at
+        self.shown().updated_at
     }
 
     /// The person's permanent id.
     #[must_use]
     pub fn user_id(&self) -> Option<Cow<'a, str>> {
-        self.shown().user_id.read()
+        self.text(0).read()
     }
 
     /// The id that the product gave the person.
     #[must_use]
     pub fn custom_participant_id(&self) -> Option<Cow<'a, str>> {
-        self.shown().custom_participant_id.read()
+        self.text(1).read()
     }
 
     /// The name shown in the call.
     #[must_use]
     pub fn display_name(&self) -> Option<Cow<'a, str>> {
-        self.shown().display_name.read()
+        self.text(2).read()
     }
 
     /// The preset that the peer came with.
     #[must_use]
     pub fn preset_name(&self) -> Option<Cow<'a, str>> {
-        self.shown().preset_name.read()
+        let mut shown = self.shown();
+        (0..3).for_each(|_| {
+            shown.next_text();
+        });
+        shown.preset_name().read()
     }
 
     /// What is shown on demand.
     #[must_use]
     pub fn details(&self) -> Details {
-        let Start { flags, session, joined_at, left_at, mut rest, .. } = self.start();
-        for _ in 0..3 {
-            rest.text();
-        }
-        rest.number();
+        let mut shown = self.shown();
+        (0..3).for_each(|_| {
+            shown.next_text();
+        });
+        shown.preset_name();
+        let Shown { flags, session, joined_at, left_at, mut rest, .. } = shown;
         let mut details = Details::one_stay(joined_at, left_at);
         if flags & STAYS != 0 {
             details.take_stays(joined_at, self.form, &mut rest);
@@ -408,5 +396,14 @@ impl<'a> RowView<'a> {
             details.take_events(&of, self.form, self.tables, &mut rest);
         }
         details
+    }
+
+    /// Of the three texts the one at a place.
+    fn text(&self, place: usize) -> Text<'a> {
+        let mut shown = self.shown();
+        (0..place).for_each(|_| {
+            shown.next_text();
+        });
+        shown.next_text()
     }
 }

@@ -276,17 +276,20 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
 
     /// The row at a place of the joined order; of a place past the end, an empty one.
     #[must_use]
-    #[inline]
     pub fn row(&self, ix: u32) -> RowView<'_> {
-        let tables = Tables { sessions: self.section(OF_SESSIONS), names: self.section(OF_NAMES) };
-        RowView::new(&self.form, tables, self.row_bytes(ix))
+        self.reader().row(ix)
     }
 
-    /// The bytes of a row, and of all that follow.
-    #[inline]
-    fn row_bytes(&self, ix: u32) -> &[u8] {
-        let start = self.starts.get(self.section(STARTS), ix);
-        self.section(OF_ROWS).get(start..).filter(|_| ix < self.rows).unwrap_or_default()
+    /// The rows at some places, in their order.
+    pub fn rows<'a>(&'a self, places: &'a [u32]) -> impl Iterator<Item = RowView<'a>> {
+        let reader = self.reader();
+        places.iter().map(move |place| reader.row(*place))
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        let tables = Tables { sessions: self.section(OF_SESSIONS), names: self.section(OF_NAMES) };
+        let (starts, all_starts, rows) = (self.starts, self.section(STARTS), self.section(OF_ROWS));
+        Reader { form: &self.form, tables, starts, all_starts, rows, len: self.rows }
     }
 
     /// The row of a peer.
@@ -371,13 +374,39 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         /// What memory is fetched by.
         const LINE: usize = 64;
         let of_row = |row: &[u8]| row.first().copied().unwrap_or_default() ^ row.get(LINE).copied().unwrap_or_default();
-        std::hint::black_box(rows.iter().fold(0, |seen, ix| seen ^ of_row(self.row_bytes(*ix))));
+        let reader = self.reader();
+        std::hint::black_box(rows.iter().fold(0, |seen, ix| seen ^ of_row(reader.bytes(*ix))));
     }
 
     /// The number at a place of the orders, which lie one after the other.
     #[inline]
     fn place(&self, ix: u32) -> u32 {
         get(self.section(ORDERS), ix as usize, self.place_bits) as u32
+    }
+}
+
+/// A roster's sections, cut out of its bytes once for many rows.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    form: &'a Form,
+    tables: Tables<'a>,
+    starts: Starts,
+    all_starts: &'a [u8],
+    rows: &'a [u8],
+    len: u32,
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    fn row(&self, ix: u32) -> RowView<'a> {
+        RowView::new(self.form, self.tables, self.bytes(ix))
+    }
+
+    /// The bytes of a row, and of all that follow.
+    #[inline]
+    fn bytes(&self, ix: u32) -> &'a [u8] {
+        let start = self.starts.get(self.all_starts, ix);
+        self.rows.get(start..).filter(|_| ix < self.len).unwrap_or_default()
     }
 }
 

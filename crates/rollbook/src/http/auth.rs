@@ -54,7 +54,7 @@ pub(super) struct Sender {
 /// The app that a request is about, and what else its path names.
 struct Admitted {
     app: App,
-    path: Vec<(Box<str>, Box<str>)>,
+    path: RawPathParams,
 }
 
 impl Reader {
@@ -90,7 +90,7 @@ impl Sender {
 
 impl Admitted {
     fn path(&self, name: &str) -> Option<&str> {
-        self.path.iter().find(|(given, _)| &**given == name).map(|(_, value)| &**value)
+        named(&self.path, name)
     }
 }
 
@@ -105,7 +105,7 @@ impl FromRequestParts<Http> for Reader {
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
         let grant = grant(http, bearer(&parts.headers), "Bearer").await?;
         let may = matches!(grant.permission, Permission::Realtime | Permission::RealtimeAdmin);
-        admit(parts, &grant, may).await.map(Self)
+        admit(parts, http, &grant, may).await.map(Self)
     }
 }
 
@@ -117,7 +117,7 @@ impl FromRequestParts<Http> for Writer {
         // Most engines can send nothing but a password.
         let grant = grant(http, bearer(&parts.headers).or_else(|| password(&parts.headers)), schemes).await?;
         let may = matches!(grant.permission, Permission::Ingest | Permission::RealtimeAdmin);
-        admit(parts, &grant, may).await.map(Self)
+        admit(parts, http, &grant, may).await.map(Self)
     }
 }
 
@@ -127,7 +127,7 @@ impl FromRequestParts<Http> for Sender {
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
         match Writer::from_request_parts(parts, http).await {
             Ok(Writer(admitted)) => Ok(Self { admitted, refused: None }),
-            Err(refused) => match locate(parts).await {
+            Err(refused) => match locate(parts, http).await {
                 Ok(admitted) => Ok(Self { admitted, refused: Some(refused) }),
                 Err(_) => Err(refused),
             },
@@ -135,8 +135,8 @@ impl FromRequestParts<Http> for Sender {
     }
 }
 
-async fn admit(parts: &mut Parts, grant: &Grant, may: bool) -> Result<Admitted, ApiError> {
-    let admitted = locate(parts).await?;
+async fn admit(parts: &mut Parts, http: &Http, grant: &Grant, may: bool) -> Result<Admitted, ApiError> {
+    let admitted = locate(parts, http).await?;
     match (grant.covers(&admitted.app), may) {
         (false, _) => Err(ApiError::not_found()),
         (true, false) => Err(ApiError::forbidden()),
@@ -145,12 +145,15 @@ async fn admit(parts: &mut Parts, grant: &Grant, may: bool) -> Result<Admitted, 
 }
 
 /// What the path names, whoever asks.
-async fn locate(parts: &mut Parts) -> Result<Admitted, ApiError> {
+async fn locate(parts: &mut Parts, http: &Http) -> Result<Admitted, ApiError> {
     let path = RawPathParams::from_request_parts(parts, &());
     let path = path.await.map_err(|_| ApiError::bad_request("the path is not UTF-8"))?;
-    let path: Vec<_> = path.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let named = |name| path.iter().find(|(given, _): &&(Box<str>, Box<str>)| &**given == name).map_or("", |(_, value)| &**value);
-    Ok(Admitted { app: App::new(named("account_id"), named("app_id"))?, path })
+    let of = |name| named(&path, name).unwrap_or_default();
+    Ok(Admitted { app: http.apps.get(of("account_id"), of("app_id"))?, path })
+}
+
+fn named<'a>(path: &'a RawPathParams, name: &str) -> Option<&'a str> {
+    path.iter().find(|(given, _)| *given == name).map(|(_, value)| value)
 }
 
 /// The token of a request: `Authorization` decides alone where it is there; else the key of the older pair of headers.

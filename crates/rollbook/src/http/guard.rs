@@ -4,31 +4,67 @@ use super::Http;
 use super::error::{ApiError, Cause};
 use super::metrics::Observed;
 use super::request_id::{self, X_REQUEST_ID};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
+
+/// What a service answers, in time.
+type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Infallible>> + Send>>;
 
 /// Outermost: names the request, counts it, logs it where it failed.
-pub(super) async fn watch(State(http): State<Http>, request: Request, next: Next) -> Response {
-    let id = request_id::of(request.headers());
-    // The template, not the path: paths name people's sessions, and there is no end to them.
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".into(), |path| path.as_str().to_owned());
-    let observed = http.metrics.observe(request.method(), route);
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, id.clone());
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
-    let (status, cause) = (response.status(), response.extensions_mut().remove::<Cause>());
-    observed.done(status);
-    if status.is_client_error() || status.is_server_error() {
-        let cause = cause.map_or(Cow::Borrowed(""), |cause| cause.0);
-        log(status, &id, &observed, &cause);
+pub(super) fn watch<S>(http: Http) -> impl Layer<S, Service = Watch<S>> + Clone {
+    layer_fn(move |inner| Watch { http: http.clone(), inner })
+}
+
+/// See [`watch`].
+#[derive(Clone)]
+pub(super) struct Watch<S> {
+    http: Http,
+    inner: S,
+}
+
+impl<S, B> Service<Request> for Watch<S>
+where
+    S: Service<Request, Response = Response<B>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = Answering<Response<B>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
     }
-    response
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let http = self.http.clone();
+        let id = request_id::of(request.headers());
+        // The template, not the path: paths name people's sessions, and there is no end to them.
+        let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let observed = http.metrics.observe(&method, route);
+            let mut response = answer.await?;
+            let headers = response.headers_mut();
+            headers.insert(X_REQUEST_ID, id.clone());
+            headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+            let (status, cause) = (response.status(), response.extensions_mut().remove::<Cause>());
+            observed.done(status);
+            if status.is_client_error() || status.is_server_error() {
+                let cause = cause.map_or(Cow::Borrowed(""), |cause| cause.0);
+                log(status, &id, &observed, &cause);
+            }
+            Ok(response)
+        })
+    }
 }
 
 fn log(status: StatusCode, id: &HeaderValue, request: &Observed<'_>, cause: &str) {
@@ -42,13 +78,41 @@ fn log(status: StatusCode, id: &HeaderValue, request: &Observed<'_>, cause: &str
 }
 
 /// Bounds how many requests run at once and how long one may take.
-pub(super) async fn limit(State(http): State<Http>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = http.requests.try_acquire() else {
-        return ApiError::unavailable("too many requests at once").into_response();
-    };
-    match tokio::time::timeout(http.limits.request_timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::unavailable("the request took too long").into_response(),
+pub(super) fn limit<S>(http: Http) -> impl Layer<S, Service = Limit<S>> + Clone {
+    layer_fn(move |inner| Limit { http: http.clone(), inner })
+}
+
+/// See [`limit`].
+#[derive(Clone)]
+pub(super) struct Limit<S> {
+    http: Http,
+    inner: S,
+}
+
+impl<S> Service<Request> for Limit<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering<Response>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (http, answer) = (self.http.clone(), self.inner.call(request));
+        Box::pin(async move {
+            let Ok(_permit) = http.requests.try_acquire() else {
+                return Ok(ApiError::unavailable("too many requests at once").into_response());
+            };
+            match tokio::time::timeout(http.limits.request_timeout, answer).await {
+                Ok(response) => response,
+                Err(_) => Ok(ApiError::unavailable("the request took too long").into_response()),
+            }
+        })
     }
 }
 

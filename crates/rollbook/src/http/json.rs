@@ -1,6 +1,6 @@
 //! Answers written straight into one buffer: no tree of values, and nothing between a row's bytes and its JSON.
 
-use rollbook_core::digits::{hyphenated, pair};
+use rollbook_core::digits::{pair, put_hyphenated};
 use rollbook_core::time::{MillisText, Timestamp};
 use uuid::Uuid;
 
@@ -46,12 +46,13 @@ impl Json {
         self
     }
 
-    /// Writes a string that holds nothing to escape, from bytes in UTF-8.
+    /// Writes JSON that the caller then changes where it differs from time to time.
     #[inline]
-    pub(super) fn plain(&mut self, text: &[u8]) -> &mut Self {
-        self.text.push(b'"');
-        self.text.extend_from_slice(text);
-        self.text.push(b'"');
+    pub(super) fn form<const LENGTH: usize>(&mut self, json: &[u8; LENGTH], change: impl FnOnce(&mut [u8; LENGTH])) -> &mut Self {
+        self.text.extend_from_slice(json);
+        if let Some(written) = self.text.last_chunk_mut() {
+            change(written);
+        }
         self
     }
 
@@ -99,16 +100,13 @@ impl Json {
 
     /// Writes an id.
     pub(super) fn id(&mut self, id: Uuid) -> &mut Self {
-        let mut text = [b'"'; 38];
-        text[1..37].copy_from_slice(&hyphenated(id));
-        self.bytes(&text)
+        self.form(&[b'"'; 38], |text| put_id(id, text, 1))
     }
 
     /// Writes an instant, cut to milliseconds.
     pub(super) fn time(&mut self, time: Timestamp) -> &mut Self {
-        let mut text = [b'"'; 26];
-        text[1..25].copy_from_slice(&self.millis(time));
-        self.bytes(&text)
+        let millis = self.millis(time);
+        self.form(&[b'"'; 26], |text| text[1..25].copy_from_slice(&millis))
     }
 
     /// The text of an instant, cut to milliseconds, for the caller to write.
@@ -148,7 +146,27 @@ impl Json {
         const TEN_THOUSANDTH: u64 = 6_000;
         let micros = u64::try_from(micros).unwrap_or(0);
         let steps = (micros + TEN_THOUSANDTH / 2) / TEN_THOUSANDTH;
-        self.number(steps / 10_000).decimals::<2>(steps % 10_000)
+        match u32::try_from(steps) {
+            Ok(steps @ ..100_000_000) => self.few_decimals(steps / 10_000, steps % 10_000),
+            _ => self.number(steps / 10_000).decimals::<2>(steps % 10_000),
+        }
+    }
+
+    /// Writes a whole number below 10,000 and four decimals.
+    #[inline]
+    fn few_decimals(&mut self, whole: u32, decimals: u32) -> &mut Self {
+        let ([a, b], [c, d]) = (pair(whole / 100), pair(whole % 100));
+        let ([e, f], [g, h]) = (pair(decimals / 100), pair(decimals % 100));
+        let digits = [a, b, c, d, b'.', e, f, g, h];
+        let from = 3 - usize::from(whole >= 10) - usize::from(whole >= 100) - usize::from(whole >= 1000);
+        let to = match decimals {
+            0 => 4,
+            _ if h != b'0' => 9,
+            _ if g != b'0' => 8,
+            _ if f != b'0' => 7,
+            _ => 6,
+        };
+        self.bytes(&digits[from..to])
     }
 
     /// Writes microseconds as seconds, exactly; shown never below 0.
@@ -176,14 +194,24 @@ impl Json {
     /// Writes an array.
     pub(super) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) -> &mut Self {
         self.text.push(b'[');
-        for (ix, item) in items.into_iter().enumerate() {
-            if ix > 0 {
+        let mut is_first = true;
+        // Not a loop: what is put together of several parts goes through each by itself.
+        items.into_iter().for_each(|item| {
+            if !std::mem::take(&mut is_first) {
                 self.text.push(b',');
             }
             write(self, item);
-        }
+        });
         self.text.push(b']');
         self
+    }
+}
+
+/// Writes an id at a place within a text that has room for it.
+#[inline]
+pub(super) fn put_id(id: Uuid, text: &mut [u8], at: usize) {
+    if let Some(room) = text.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        put_hyphenated(id, room);
     }
 }
 

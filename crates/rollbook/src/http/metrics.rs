@@ -2,6 +2,7 @@
 
 use crate::ledger::Receipt;
 use axum::Router;
+use axum::extract::MatchedPath;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
@@ -17,7 +18,7 @@ use prometheus_client::registry::Registry;
 use rollbook_core::time::SECOND;
 use rollbook_store::postgres::ReplicaReads;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 /// The program's metrics. Cheap to clone; all clones count together.
@@ -26,12 +27,21 @@ pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram>,
+    answers: Arc<RwLock<Vec<Answers>>>,
     in_flight: Gauge,
     accepted: Counter,
     duplicates: Counter,
     refused: Counter,
     kept: Counter,
     engines: ByEngine,
+}
+
+/// What counts the answers of one kind: a family is asked for it by hashes of its labels. There are as many as the API has addresses,
+/// methods and statuses.
+struct Answers {
+    labels: Answered,
+    count: Counter,
+    seconds: Histogram,
 }
 
 /// What became of the deliveries of each engine.
@@ -98,6 +108,7 @@ impl Default for Metrics {
             registry: Arc::new(Mutex::new(Registry::with_prefix("rollbook"))),
             requests: Family::default(),
             seconds: Family::new_with_constructor(histogram),
+            answers: Arc::default(),
             in_flight: Gauge::default(),
             accepted: Counter::default(),
             duplicates: Counter::default(),
@@ -193,7 +204,7 @@ impl Metrics {
 
     /// Counts a request as under way until the observation ends.
     #[expect(clippy::disallowed_methods, reason = "this is the metrics layer, and nothing but a histogram depends on it")]
-    pub(super) fn observe(&self, method: &Method, route: String) -> Observed<'_> {
+    pub(super) fn observe(&self, method: &Method, route: Option<MatchedPath>) -> Observed<'_> {
         self.in_flight.inc();
         Observed { metrics: self, route, method: label(method), started: Instant::now() }
     }
@@ -205,10 +216,17 @@ fn label(method: &Method) -> &'static str {
     known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
+impl Answers {
+    fn took(&self, seconds: f64) {
+        self.count.inc();
+        self.seconds.observe(seconds);
+    }
+}
+
 /// A request under way.
 pub(super) struct Observed<'a> {
     metrics: &'a Metrics,
-    route: String,
+    route: Option<MatchedPath>,
     method: &'static str,
     started: Instant,
 }
@@ -216,14 +234,26 @@ pub(super) struct Observed<'a> {
 impl Observed<'_> {
     /// Counts the request as answered.
     pub(super) fn done(&self, status: StatusCode) {
-        let labels = Answered { route: self.route.clone(), method: self.method, status: status.as_u16() };
-        self.metrics.requests.get_or_create(&labels).inc();
-        self.metrics.seconds.get_or_create(&Route { route: labels.route }).observe(self.started.elapsed().as_secs_f64());
+        let (status, seconds) = (status.as_u16(), self.started.elapsed().as_secs_f64());
+        let is_this = |known: &&Answers| {
+            let labels = &known.labels;
+            labels.status == status && labels.method == self.method && labels.route == self.route()
+        };
+        let answers = &self.metrics.answers;
+        if let Some(known) = answers.read().unwrap_or_else(PoisonError::into_inner).iter().find(is_this) {
+            return known.took(seconds);
+        }
+        let labels = Answered { route: self.route().to_owned(), method: self.method, status };
+        let count = self.metrics.requests.get_or_create_owned(&labels);
+        let of_route = self.metrics.seconds.get_or_create_owned(&Route { route: labels.route.clone() });
+        let new = Answers { labels, count, seconds: of_route };
+        new.took(seconds);
+        answers.write().unwrap_or_else(PoisonError::into_inner).push(new);
     }
 
     /// The template of the address.
     pub(super) fn route(&self) -> &str {
-        &self.route
+        self.route.as_ref().map_or("unmatched", MatchedPath::as_str)
     }
 
     /// The method, or `other`.

@@ -5,6 +5,7 @@
 //! `body`), how to answer (`json`, `row`, `error`), and what every request passes through (`guard`).
 #![allow(unused_qualifications, reason = "the macros that document handlers qualify every type")]
 
+mod apps;
 pub mod auth;
 mod body;
 mod engines;
@@ -100,6 +101,7 @@ struct Shared {
     limits: Limits,
     metrics: Metrics,
     engines: Engines,
+    apps: apps::Apps,
     /// A permit a request.
     requests: Semaphore,
     /// A permit a [`body::BLOCK`] of a body in memory.
@@ -126,13 +128,13 @@ pub fn router(state: AppState) -> Router {
     let AppState { ledger, tokens, limits, metrics, engines } = state;
     let requests = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
     let blocks = Arc::new(Semaphore::new((limits.buffered_bytes / body::BLOCK).min(Semaphore::MAX_PERMITS)));
-    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, engines, requests, blocks }));
+    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, engines, apps: apps::Apps::default(), requests, blocks }));
 
-    let documented = OpenApiRouter::with_openapi(openapi::about()).nest("/client/v4", kit()).merge(ingest());
+    let documented = OpenApiRouter::with_openapi(openapi::about()).merge(kit("/client/v4")).merge(ingest());
     // The same without the prefix, for clients of the older base addresses; the document says so in words.
     let (limited, api) = documented.split_for_parts();
-    let limited = limited.merge(Router::from(kit())).route(engines::BELOW, post(engines::take));
-    let limited = limited.layer(axum::middleware::from_fn_with_state(http.clone(), guard::limit));
+    let limited = limited.merge(Router::from(kit(""))).route(engines::BELOW, post(engines::take));
+    let limited = limited.layer(guard::limit(http.clone()));
     let (health, api) = OpenApiRouter::with_openapi(api).routes(routes!(health::alive)).routes(routes!(health::ready)).split_for_parts();
     Router::new()
         .merge(limited)
@@ -140,20 +142,30 @@ pub fn router(state: AppState) -> Router {
         .route("/openapi.json", openapi::serve(&api))
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
-        .layer(CatchPanicLayer::custom(guard::panicked))
-        .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE)))
-        .layer(axum::middleware::from_fn_with_state(http.clone(), guard::watch))
+        // As one layer, the first outermost: between layers of their own each route would be boxed, and cloned for each request.
+        .layer((
+            guard::watch(http.clone()),
+            CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE)),
+            CatchPanicLayer::custom(guard::panicked),
+        ))
         .with_state(http)
 }
 
-/// The sessions family. `peer-report` is a literal, and so wins over `{session_id}`.
-fn kit() -> OpenApiRouter<Http> {
-    OpenApiRouter::new()
-        .routes(routes!(sessions::list))
-        .routes(routes!(session::details))
-        .routes(routes!(participants::list))
-        .routes(routes!(participant::details))
-        .routes(routes!(peer_report::details))
+/// The sessions family below a prefix. `peer-report` is a literal, and so wins over `{session_id}`.
+fn kit(prefix: &str) -> OpenApiRouter<Http> {
+    let all = [
+        routes!(sessions::list),
+        routes!(session::details),
+        routes!(participants::list),
+        routes!(participant::details),
+        routes!(peer_report::details),
+    ];
+    // Whole paths: a nested router would take every request's address apart once more.
+    all.into_iter().fold(OpenApiRouter::new(), |router, (schemas, mut documented, methods)| {
+        let paths = std::mem::take(&mut documented.paths).into_iter();
+        documented.paths = paths.map(|(path, item)| (format!("{prefix}{path}"), item)).collect();
+        router.routes((schemas, documented, methods))
+    })
 }
 
 /// The addresses that take events.

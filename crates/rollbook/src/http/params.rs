@@ -128,7 +128,7 @@ fn refuse(name: &str, value: &str, allowed: &str) -> ApiError {
 
 /// Undoes `+` and percent signs; a percent sign that starts no escape stands for itself, as in every browser.
 fn decode(text: &str) -> Cow<'_, [u8]> {
-    if !text.contains(['%', '+']) {
+    if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Cow::Borrowed(text.as_bytes());
     }
     let mut bytes = Vec::with_capacity(text.len());

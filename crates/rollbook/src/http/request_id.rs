@@ -22,11 +22,19 @@ pub(super) fn of(headers: &HeaderMap) -> HeaderValue {
 
 /// Unique: a number that no other process is likely to have drawn, and a count within this one.
 fn new() -> HeaderValue {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("rollbook"));
+    static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:016x}-", RandomState::new().hash_one("rollbook")));
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let text = format!("{:016x}-{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed));
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unnamed"))
+    let mut count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let (mut digits, mut at) = ([b'0'; 16], 15);
+    while count > 15 {
+        digits[at] = HEX[(count & 15) as usize];
+        (count, at) = (count >> 4, at - 1);
+    }
+    digits[at] = HEX[count as usize];
+    HeaderValue::try_from([PROCESS.as_bytes(), &digits[at..]].concat()).unwrap_or(HeaderValue::from_static("unnamed"))
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! A participant as JSON, straight from a roster's bytes.
 
-use super::json::Json;
-use rollbook_core::digits::hyphenated;
+use super::json::{Json, put_id};
 use rollbook_core::fold::{AnomalyKind, ClosedBy};
 use rollbook_core::roster::{Details, PeerAct, RowView, Shown, Text};
 use rollbook_core::time::Timestamp;
@@ -20,62 +19,63 @@ pub(super) struct Extras {
 
 /// Writes a row as the participants list has it.
 pub(super) fn participant(json: &mut Json, row: RowView<'_>, now: Timestamp, extras: Extras) {
-    let shown = row.shown();
-    who(json, &shown);
-    text(json.raw(r#","preset_name":"#), shown.preset_name, shown.is_plain);
+    let mut shown = row.shown();
+    who(json, row, &mut shown);
+    text(json, br#","preset_name":""#, shown.preset_name(), shown.is_plain());
     when(json, &shown, now);
     more(json, row, extras);
 }
 
 /// Writes a row as the peer report has it: the preset is the `role`, and the session is named.
 pub(super) fn peer(json: &mut Json, row: RowView<'_>, now: Timestamp, extras: Extras) {
-    let shown = row.shown();
-    who(json, &shown);
-    text(json.raw(r#","role":"#), shown.preset_name, shown.is_plain);
+    let mut shown = row.shown();
+    who(json, row, &mut shown);
+    text(json, br#","role":""#, shown.preset_name(), shown.is_plain());
     json.raw(r#","session_id":"#).id(row.session());
     when(json, &shown, now);
     more(json, row, extras);
 }
 
-fn who(json: &mut Json, row: &Shown<'_>) {
-    let mut begin = *br#"{"id":"00000000-0000-0000-0000-000000000000","user_id":"#;
-    begin[7..43].copy_from_slice(&hyphenated(row.id));
-    text(json.bytes(&begin), row.user_id, row.is_plain);
-    text(json.raw(r#","custom_participant_id":"#), row.custom_participant_id, row.is_plain);
-    text(json.raw(r#","display_name":"#), row.display_name, row.is_plain);
+#[inline]
+fn who(json: &mut Json, row: RowView<'_>, shown: &mut Shown<'_>) {
+    json.form(br#"{"id":"00000000-0000-0000-0000-000000000000""#, |json| put_id(row.id(), json, 7));
+    text(json, br#","user_id":""#, shown.next_text(), shown.is_plain());
+    text(json, br#","custom_participant_id":""#, shown.next_text(), shown.is_plain());
+    text(json, br#","display_name":""#, shown.next_text(), shown.is_plain());
 }
 
-fn text(json: &mut Json, text: Text<'_>, is_plain: bool) {
+/// Writes a text, or null, behind what comes before it, the text's first quote included.
+#[inline]
+fn text<const LENGTH: usize>(json: &mut Json, before: &[u8; LENGTH], text: Text<'_>, is_plain: bool) {
     match text {
-        Text::None => json.raw("null"),
-        Text::Id(id) => json.id(id),
-        Text::Bytes(bytes) if is_plain => json.plain(bytes),
-        Text::Bytes(bytes) => json.escaped(bytes),
+        Text::Bytes(bytes) if is_plain => json.bytes(before).bytes(bytes).bytes(b"\""),
+        Text::Bytes(bytes) => json.bytes(&before[..LENGTH - 1]).escaped(bytes),
+        Text::Id(id) => json.bytes(&before[..LENGTH - 1]).id(id),
+        Text::None => json.bytes(&before[..LENGTH - 1]).raw("null"),
     };
 }
 
-/// Most times are told twice, and written once.
+/// Most times are told twice, and worked out once.
+#[inline]
 fn when(json: &mut Json, row: &Shown<'_>, now: Timestamp) {
     let joined = json.millis(row.joined_at);
     let mut last = joined;
     if let Some(left_at) = row.left_at {
         last = json.millis(left_at);
-        let mut stay = *br#","joined_at":"0000-00-00T00:00:00.000Z","left_at":"0000-00-00T00:00:00.000Z","duration":"#;
-        stay[14..38].copy_from_slice(&joined);
-        stay[51..75].copy_from_slice(&last);
-        json.bytes(&stay);
+        json.form(br#","joined_at":"0000-00-00T00:00:00.000Z","left_at":"0000-00-00T00:00:00.000Z","duration":"#, |json| {
+            json[14..38].copy_from_slice(&joined);
+            json[51..75].copy_from_slice(&last);
+        });
     } else {
-        let mut stay = *br#","joined_at":"0000-00-00T00:00:00.000Z","left_at":null,"duration":"#;
-        stay[14..38].copy_from_slice(&joined);
-        json.bytes(&stay);
+        json.form(br#","joined_at":"0000-00-00T00:00:00.000Z","left_at":null,"duration":"#, |json| json[14..38].copy_from_slice(&joined));
     }
     json.minutes(row.length.at(now));
     let created = if row.created_at == row.joined_at { joined } else { json.millis(row.created_at) };
     let updated = if row.updated_at == row.left_at.unwrap_or(row.joined_at) { last } else { json.millis(row.updated_at) };
-    let mut heard = *br#","created_at":"0000-00-00T00:00:00.000Z","updated_at":"0000-00-00T00:00:00.000Z""#;
-    heard[15..39].copy_from_slice(&created);
-    heard[55..79].copy_from_slice(&updated);
-    json.bytes(&heard);
+    json.form(br#","created_at":"0000-00-00T00:00:00.000Z","updated_at":"0000-00-00T00:00:00.000Z""#, |json| {
+        json[15..39].copy_from_slice(&created);
+        json[55..79].copy_from_slice(&updated);
+    });
 }
 
 fn more(json: &mut Json, row: RowView<'_>, extras: Extras) {
@@ -140,3 +140,6 @@ fn kind(anomaly: AnomalyKind) -> &'static str {
         AnomalyKind::JoinAfterEnd => "join_after_end",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,7 @@ impl PageAnswer {
     /// The rows that are shown, in order.
     pub fn rows(&self) -> impl Iterator<Item = RowView<'_>> {
         let (of_roster, alone) = match &self.rows {
-            PageRows::Of(roster, places) => (Some(places.iter().map(|place| roster.row(*place))), None),
+            PageRows::Of(roster, places) => (Some(roster.rows(places)), None),
             PageRows::Extract(extract) => (None, Some(extract.rows())),
         };
         of_roster.into_iter().flatten().chain(alone.into_iter().flatten())
