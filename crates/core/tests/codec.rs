@@ -65,9 +65,11 @@ const STREAM: Stream = Stream { kind: rollbook_core::id::StreamKind::Session, id
 fn events_of_version_2() -> Vec<Event> {
     let uuid = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0";
     let again = events_of_version_1().into_iter().map(|event| Event { id: format!("again {}", event.id).into(), ..event });
-    let own = Place { meeting_title: Some("Algebra ê".into()), ..Place::new(Home::Session { session: Name::id(STREAM.id), meeting: None }) };
+    let own =
+        Place { meeting_title: Some("Algebra ê".into()), ..Place::new(Home::Session { session: Name::id(STREAM.id), meeting: None }) };
     let own = std::sync::Arc::new(own);
-    let named = |key: &str, user: &str| PeerInfo { user_id: Some(user.into()), display_name: Some("".into()), ..PeerInfo::new(Name::key(key)) };
+    let named =
+        |key: &str, user: &str| PeerInfo { user_id: Some(user.into()), display_name: Some("".into()), ..PeerInfo::new(Name::key(key)) };
     let joins = [("PA_1", uuid), ("PA_12", uuid), ("PB_12", &uuid.to_uppercase()), ("", "0f1e2d3c4b5a49788695a4b3c2d1e0f0"), ("é", "è")];
     let joins = joins.into_iter().zip(0..).map(|((key, user), ix)| Event {
         source: if ix % 2 == 0 { "sfu-1".into() } else { "janus:a".into() },

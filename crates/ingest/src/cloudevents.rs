@@ -13,8 +13,8 @@ mod write;
 
 pub use write::to_cloudevent;
 
-use crate::fields::{Fault, Fields};
 use self::data::Earlier;
+use crate::fields::{Fault, Fields};
 use crate::json::{Item, Items, Json, JsonError, parse, parse_line};
 use media::Form;
 use rollbook_core::event::Event;

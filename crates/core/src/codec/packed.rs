@@ -201,12 +201,8 @@ impl<'e> Packed<'e> {
                 | bit(preset_view_type.is_some(), peer::VIEW_TYPE),
         );
         self.id_and_key(Field::PeerKey, name.id, name.key.as_deref());
-        let texts = [
-            (Field::Slot, slot),
-            (Field::UserId, user_id),
-            (Field::CustomId, custom_participant_id),
-            (Field::DisplayName, display_name),
-        ];
+        let texts =
+            [(Field::Slot, slot), (Field::UserId, user_id), (Field::CustomId, custom_participant_id), (Field::DisplayName, display_name)];
         for (field, text) in texts {
             if let Some(text) = text {
                 self.text(field, text);

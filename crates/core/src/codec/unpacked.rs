@@ -138,8 +138,7 @@ impl<'b> Unpacked<'b> {
             what::CREATED => Body::PeerCreated(place?, self.peer()?.0),
             what::JOINED => Body::PeerJoined(place?, self.peer()?.0),
             what::LEFT | what::LEFT_SLOT => {
-                let leaver =
-                    if kind == what::LEFT { Leaver::Peer(self.peer()?.0) } else { Leaver::Slot(self.text(Field::Slot)?) };
+                let leaver = if kind == what::LEFT { Leaver::Peer(self.peer()?.0) } else { Leaver::Slot(self.text(Field::Slot)?) };
                 Body::PeerLeft(place?, leaver, if tells_more { self.leave(at)? } else { Leave::default() })
             }
             what::SESSION_STARTED => Body::SessionStarted(place?),
@@ -197,7 +196,8 @@ impl<'b> Unpacked<'b> {
         let name = self.id_and_key(Field::PeerKey, told)?;
         let mut text = |bit, field| if told & bit == 0 { Ok(None) } else { self.text(field).map(Some) };
         let (slot, user_id) = (text(peer::SLOT, Field::Slot)?, text(peer::USER_ID, Field::UserId)?);
-        let (custom_participant_id, display_name) = (text(peer::CUSTOM_ID, Field::CustomId)?, text(peer::DISPLAY_NAME, Field::DisplayName)?);
+        let (custom_participant_id, display_name) =
+            (text(peer::CUSTOM_ID, Field::CustomId)?, text(peer::DISPLAY_NAME, Field::DisplayName)?);
         let mut word = |bit| if told & bit == 0 { Ok(None) } else { self.word().map(|word| Some(word.into())) };
         let (preset_name, preset_view_type) = (word(peer::PRESET_NAME)?, word(peer::VIEW_TYPE)?);
         let kind = match told & (peer::PERSON | peer::ROBOT) {

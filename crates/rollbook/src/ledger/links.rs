@@ -66,13 +66,7 @@ fn new_to<'e>(fold: &Fold, app: &App, stream: Stream, events: impl Iterator<Item
 
 /// A breakout may name its parent by any id that an unnamed session was ever served under, before or after the event that yields the id
 /// is known. Either way the breakout is found under the meeting, which keeps all those ids.
-async fn across(
-    inner: &Inner,
-    app: &App,
-    stream: Stream,
-    links: &mut Vec<Link>,
-    parents: BTreeSet<Uuid>,
-) -> Result<(), StoreError> {
+async fn across(inner: &Inner, app: &App, stream: Stream, links: &mut Vec<Link>, parents: BTreeSet<Uuid>) -> Result<(), StoreError> {
     for parent in parents {
         for meeting in inner.store.linked(app, LinkKind::Derived, parent).await? {
             links.push(Link { kind: LinkKind::Child, from: meeting.id, to: stream });

@@ -1,6 +1,7 @@
 //! What this process knows of the database without asking it: every app's number, and the heads of the streams that it touched.
 
-use crate::contract::Seq;
+use super::fresh::Fresh;
+use crate::contract::{Link, Seq};
 use rollbook_core::id::{App, Stream};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -18,17 +19,23 @@ pub(super) struct Changes {
     pub(super) apps: HashMap<App, AppNo>,
     /// Streams that were appended to, with their new last sequence numbers.
     pub(super) heads: HashMap<(AppNo, Stream), Seq>,
+    /// Look-ups that wait to move into their table.
+    pub(super) fresh: Vec<(AppNo, Link)>,
 }
 
 impl Changes {
     pub(super) fn absorb(&mut self, later: Self) {
         self.apps.extend(later.apps);
         self.heads.extend(later.heads);
+        self.fresh.extend(later.fresh);
     }
 }
 
 /// Shared by the writer, which publishes what is committed before it acknowledges it, and by readers.
-pub(super) struct Known(RwLock<State>);
+pub(super) struct Known {
+    state: RwLock<State>,
+    pub(super) fresh: Fresh,
+}
 
 struct State {
     apps: HashMap<App, AppNo>,
@@ -42,8 +49,8 @@ pub(super) struct Era(u64);
 
 impl Known {
     /// With all the apps that the database has: an app that is not here has no data.
-    pub(super) fn new(apps: HashMap<App, AppNo>) -> Self {
-        Self(RwLock::new(State { apps, heads: HashMap::new(), forgotten: 0 }))
+    pub(super) fn new(apps: HashMap<App, AppNo>, fresh: Fresh) -> Self {
+        Self { state: RwLock::new(State { apps, heads: HashMap::new(), forgotten: 0 }), fresh }
     }
 
     pub(super) fn app(&self, app: &App) -> Option<AppNo> {
@@ -65,6 +72,7 @@ impl Known {
 
     /// Takes over what a transaction committed.
     pub(super) fn publish(&self, changes: Changes) {
+        self.fresh.publish(changes.fresh);
         self.write(|state| {
             state.apps.extend(changes.apps);
             state.make_room();
@@ -87,11 +95,11 @@ impl Known {
     }
 
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -117,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_stale_head_never_replaces_a_newer_one() {
-        let known = Known::new(HashMap::new());
+        let known = Known::new(HashMap::new(), Fresh::default());
         let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
         known.learn(era, 1, [(STREAM, 5)]);
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_head_read_before_forgetting_is_not_learnt() {
-        let known = Known::new(HashMap::new());
+        let known = Known::new(HashMap::new(), Fresh::default());
         let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
         let others = (0..MOST_HEADS as u128).map(|n| (Stream::meeting(Uuid::from_u128(n)), 1));
