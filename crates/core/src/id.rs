@@ -89,9 +89,7 @@ impl App {
     /// The id of a peer that has a key only.
     #[must_use]
     pub fn peer_by_key(&self, home: Uuid, key: &str) -> Uuid {
-        let mut text = [0; Hyphenated::LENGTH];
-        let home = home.as_hyphenated().encode_lower(&mut text).as_bytes();
-        derived(self.namespace, [b"peer:", home, b":", key.as_bytes()])
+        derived(self.namespace, [b"peer:", &hyphenated(home)[..], b":", key.as_bytes()])
     }
 
     /// The key of the peer that a leave on a free slot is (rule 4.7).

@@ -3,6 +3,8 @@
 //! One thread writes and shares a sync between all that waits; reads go past it. What is acknowledged is on disk.
 
 mod append;
+mod checkpoints;
+mod fresh;
 mod known;
 mod mark;
 mod open;
@@ -31,6 +33,8 @@ use crate::duty::Duty;
 use crate::transfer::gate;
 use async_trait::async_trait;
 use bytes::Bytes;
+use checkpoints::{Checkpoints, Pages};
+use fresh::{Fresh, Moving};
 use known::{AppNo, Known};
 use open::Folder;
 use readers::Readers;
@@ -43,6 +47,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use txn::Upkeep;
 use uuid::Uuid;
 use writer::Writer;
 
@@ -74,15 +79,17 @@ impl SqliteStore {
         let failed = |error| OpenError::database(file, &error);
         let mut conn = open::writing(file).map_err(failed)?;
         schema::migrate(&mut conn, file)?;
-        Self::start(folder, conn, clock)
+        Self::start(folder, conn, clock, Tuning::USUAL)
     }
 
-    fn start(folder: Folder, conn: Connection, clock: Clock) -> Result<Self, OpenError> {
+    fn start(folder: Folder, mut conn: Connection, clock: Clock, tuning: Tuning) -> Result<Self, OpenError> {
         let failed = |error| OpenError::database(folder.ledger(), &error);
-        let known = Arc::new(Known::new(apps(&conn).map_err(failed)?));
+        let known = Arc::new(Known::new(apps(&conn).map_err(failed)?, Fresh::read(&conn).map_err(failed)?));
         let readers = Readers::new(folder.ledger().into(), most_readers());
-        let writer =
-            Writer::start(conn, Arc::clone(&known), Arc::clone(&clock)).map_err(|error| OpenError::thread(folder.ledger(), &error))?;
+        let checkpoints = Checkpoints::start(&mut conn, folder.ledger(), tuning.log).map_err(failed)?;
+        let upkeep = Upkeep { moving: Moving::default(), many: tuning.fresh };
+        let writer = Writer::start(conn, checkpoints, Arc::clone(&known), Arc::clone(&clock), upkeep)
+            .map_err(|error| OpenError::thread(folder.ledger(), &error))?;
         Ok(Self { writer, readers, known, clock, folder })
     }
 
@@ -95,6 +102,18 @@ impl SqliteStore {
         let Some(app) = self.known.app(app) else { return Ok(T::default()) };
         self.readers.run(move |conn| Ok(work(conn, app)?)).await
     }
+}
+
+/// When what is put off is done.
+#[derive(Clone, Copy)]
+struct Tuning {
+    log: Pages,
+    /// How many look-ups wait before they move into their table.
+    fresh: usize,
+}
+
+impl Tuning {
+    const USUAL: Self = Self { log: Pages::USUAL, fresh: fresh::MANY };
 }
 
 /// How many reads are done at once.
@@ -151,7 +170,8 @@ impl Store for SqliteStore {
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
-        self.read(app, move |conn, app| read::linked(conn, app, kind, from)).await
+        let fresh = self.known.app(app).map(|app| self.known.fresh.linked(app, kind, from)).unwrap_or_default();
+        self.read(app, move |conn, app| read::linked(conn, app, kind, from, fresh)).await
     }
 
     async fn streams(&self, app: &App, after: Option<Stream>, limit: usize) -> Result<Vec<Stream>, StoreError> {

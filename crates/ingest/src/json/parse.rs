@@ -112,6 +112,7 @@ impl<'a> Parser<'a> {
         if self.take(byte) { Ok(()) } else { Err(self.fault(Problem::Expected(what))) }
     }
 
+    #[inline]
     pub(super) fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) -> usize {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let count = rest.iter().position(|b| !wanted(*b)).unwrap_or(rest.len());

@@ -1,9 +1,10 @@
 //! The writer's side of the journal: appends with their look-ups and marks, kept deliveries, and the probe.
 
+use super::fresh;
 use super::known::AppNo;
 use super::txn::Txn;
 use super::values::{kind, stream};
-use crate::contract::{AppendError, Commit, Entry, LinkKind, StoreError};
+use crate::contract::{AppendError, Commit, Entry, Link, LinkKind, StoreError};
 use crate::digest::digest;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream, StreamKind};
@@ -40,14 +41,16 @@ fn insert(txn: &mut Txn<'_>, app: AppNo, entry: &Entry) -> Result<(), Error> {
     txn.prepare(sql)?.execute((app, kind(*stream), stream.id.into_bytes(), seq, txn.now().micros(), &batch[..]))?;
     txn.advance(app, *stream, seq);
     let mut add = txn.prepare("INSERT OR IGNORE INTO links (app, kind, from_id, to_kind, to_id) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let (waiting, at_once): (Vec<Link>, Vec<Link>) = links.iter().partition(|link| fresh::waits(link));
     let mut parents = BTreeSet::new();
-    for link in links {
+    for link in at_once {
         let added = add.execute((app, link.kind as u8, link.from.into_bytes(), kind(link.to), link.to.id.into_bytes()))? > 0;
         if added && link.kind == LinkKind::Child {
             parents.insert(link.from);
         }
     }
-    parents.into_iter().try_for_each(|parent| txn.has_more_children(app, parent))
+    parents.into_iter().try_for_each(|parent| txn.has_more_children(app, parent))?;
+    fresh::write(txn, app, &waiting)
 }
 
 /// Marks as unsettled what an entry may change. The commit's links stand already.

@@ -6,7 +6,8 @@
 
 use super::open;
 use rusqlite::hooks::Wal;
-use rusqlite::{CheckpointMode, Connection};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, MAIN_DB};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -127,7 +128,7 @@ fn copy_when_woken(conn: &Connection, shared: &Shared, pages: Pages, woken: &Rec
 /// Copies what can be copied without waiting for anybody; returns how many of the log's pages are in the database. A failure changes nothing
 /// that was acknowledged: the log has it all.
 fn copy(conn: &Connection) -> Option<u32> {
-    match conn.wal_checkpoint_v2(rusqlite::MAIN_DB.into(), CheckpointMode::PASSIVE) {
+    match conn.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE) {
         Ok((_, copied)) => Some(u32::try_from(copied).unwrap_or(0)),
         Err(error) => {
             tracing::debug!(%error, "the log was not copied");

@@ -1,7 +1,8 @@
 //! What this process knows of the database without asking it: every app's number, and of what it touched where the streams end and how
 //! many breakouts the sessions have.
 
-use crate::contract::Seq;
+use super::fresh::Fresh;
+use crate::contract::{Link, Seq};
 use rollbook_core::id::{App, Stream};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -22,6 +23,8 @@ pub(super) struct Changes {
     pub(super) heads: HashMap<(AppNo, Stream), Seq>,
     /// Ids that lead to more streams as parents, with to how many.
     pub(super) children: HashMap<(AppNo, Uuid), u64>,
+    /// Look-ups that wait to move into their table.
+    pub(super) fresh: Vec<(AppNo, Link)>,
 }
 
 impl Changes {
@@ -29,11 +32,15 @@ impl Changes {
         self.apps.extend(later.apps);
         self.heads.extend(later.heads);
         self.children.extend(later.children);
+        self.fresh.extend(later.fresh);
     }
 }
 
 /// Shared by the writer, which publishes what is committed before it acknowledges it, and by readers.
-pub(super) struct Known(RwLock<State>);
+pub(super) struct Known {
+    state: RwLock<State>,
+    pub(super) fresh: Fresh,
+}
 
 struct State {
     apps: HashMap<App, AppNo>,
@@ -48,8 +55,9 @@ pub(super) struct Era(u64);
 
 impl Known {
     /// With all the apps that the database has: an app that is not here has no data.
-    pub(super) fn new(apps: HashMap<App, AppNo>) -> Self {
-        Self(RwLock::new(State { apps, heads: HashMap::new(), children: HashMap::new(), forgotten: 0 }))
+    pub(super) fn new(apps: HashMap<App, AppNo>, fresh: Fresh) -> Self {
+        let state = State { apps, heads: HashMap::new(), children: HashMap::new(), forgotten: 0 };
+        Self { state: RwLock::new(state), fresh }
     }
 
     pub(super) fn app(&self, app: &App) -> Option<AppNo> {
@@ -89,6 +97,7 @@ impl Known {
 
     /// Takes over what a transaction committed.
     pub(super) fn publish(&self, changes: Changes) {
+        self.fresh.publish(changes.fresh);
         self.write(|state| {
             state.apps.extend(changes.apps);
             state.make_room();
@@ -122,11 +131,11 @@ impl Known {
     }
 
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -152,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_stale_head_never_replaces_a_newer_one() {
-        let known = Known::new(HashMap::new());
+        let known = Known::new(HashMap::new(), Fresh::default());
         let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
         known.learn(era, 1, [(STREAM, 5)], []);
@@ -161,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_head_read_before_forgetting_is_not_learnt() {
-        let known = Known::new(HashMap::new());
+        let known = Known::new(HashMap::new(), Fresh::default());
         let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
         let others = (0..MOST_HEADS as u128).map(|n| (Stream::meeting(Uuid::from_u128(n)), 1));

@@ -152,10 +152,10 @@ pub(super) fn writing(file: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = connect(file, flags)?;
     // WAL with FULL syncs every commit before it returns: that is what an acknowledgement stands for. The two `fullfsync` ask macOS for
-    // a sync that reaches the disk. A checkpoint every 16 MiB writes a page that changed many times only once.
+    // a sync that reaches the disk. When the log is copied into the database is for `checkpoints` to say.
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
-         PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536;",
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536;",
     )?;
     Ok(conn)
 }

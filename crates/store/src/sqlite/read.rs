@@ -6,6 +6,7 @@ use super::values::{kind, stream, time};
 use crate::contract::{Batch, Kept, LinkKind, Seq, StoreError};
 use rollbook_core::id::Stream;
 use rusqlite::{Connection, Error, OptionalExtension};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The missing batches, and the head of every stream asked for.
@@ -63,9 +64,13 @@ fn batches(conn: &Connection, app: AppNo, stream: Stream, after: Seq) -> Result<
     rows.collect()
 }
 
-pub(super) fn linked(conn: &Connection, app: AppNo, link: LinkKind, from: Uuid) -> Result<Vec<Stream>, Error> {
-    let sql = "SELECT to_kind, to_id FROM links WHERE app = ?1 AND kind = ?2 AND from_id = ?3 ORDER BY to_kind, to_id";
-    conn.prepare_cached(sql)?.query_map((app, link as u8, from.into_bytes()), |row| stream(row, 0))?.collect()
+/// The streams that an id leads to, by the table and by what waits to move there.
+pub(super) fn linked(conn: &Connection, app: AppNo, link: LinkKind, from: Uuid, fresh: Vec<Stream>) -> Result<Vec<Stream>, Error> {
+    let sql = "SELECT to_kind, to_id FROM links WHERE app = ?1 AND kind = ?2 AND from_id = ?3";
+    let mut query = conn.prepare_cached(sql)?;
+    let moved = query.query_map((app, link as u8, from.into_bytes()), |row| stream(row, 0))?;
+    let all: BTreeSet<Stream> = moved.chain(fresh.into_iter().map(Ok)).collect::<Result<_, Error>>()?;
+    Ok(all.into_iter().collect())
 }
 
 /// One seek a stream, however many batches the streams have.

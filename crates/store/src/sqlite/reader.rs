@@ -3,7 +3,7 @@
 use super::known::AppNo;
 use super::open::{self, OpenError};
 use super::readers::Readers;
-use super::{mark, most_readers, read, sessions};
+use super::{fresh, mark, most_readers, read, sessions};
 use crate::Clock;
 use crate::contract::{
     AppendError, Commit, Kept, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, Since, Store, StoreError, Vector,
@@ -95,7 +95,11 @@ impl Store for SqliteReader {
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
-        self.read(app, move |conn, app| Ok(read::linked(conn, app, kind, from)?)).await
+        let work = move |conn: &Connection, app| {
+            let fresh = fresh::of_app(conn, app, Some(kind))?.into_iter().filter(|link| link.from == from).map(|link| link.to);
+            Ok(read::linked(conn, app, kind, from, fresh.collect())?)
+        };
+        self.read(app, work).await
     }
 
     async fn streams(&self, app: &App, after: Option<Stream>, limit: usize) -> Result<Vec<Stream>, StoreError> {

@@ -1,11 +1,13 @@
 //! What only the store in a folder promises. The contract is tested in `tests/sqlite.rs`.
 
+mod checkpoints;
 mod disk;
 mod folder;
+mod fresh;
 mod group;
 
 use super::open::{self, Folder};
-use super::{SqliteStore, schema};
+use super::{Pages, SqliteStore, Tuning, schema};
 use crate::contract::{AppendError, StoreError};
 use crate::suite::fixtures::{HandClock, app, append, entry, head, session};
 use crate::{Commit, Store};
@@ -24,8 +26,17 @@ struct Commits {
     failing: Arc<AtomicBool>,
 }
 
+/// A store that puts off less, or more, than usual.
+fn tuned(folder: &Path, tuning: Tuning) -> SqliteStore {
+    watched_by(folder, tuning).0
+}
+
 /// A store whose commits are watched.
 fn watched(folder: &Path) -> (SqliteStore, Commits) {
+    watched_by(folder, Tuning::USUAL)
+}
+
+fn watched_by(folder: &Path, tuning: Tuning) -> (SqliteStore, Commits) {
     let folder = Folder::take(folder).unwrap();
     let mut conn = open::writing(folder.ledger()).unwrap();
     schema::migrate(&mut conn, folder.ledger()).unwrap();
@@ -36,7 +47,7 @@ fn watched(folder: &Path) -> (SqliteStore, Commits) {
         failing.load(Ordering::SeqCst)
     };
     conn.commit_hook(Some(hook)).unwrap();
-    (SqliteStore::start(folder, conn, HandClock::default().clock()).unwrap(), commits)
+    (SqliteStore::start(folder, conn, HandClock::default().clock(), tuning).unwrap(), commits)
 }
 
 /// Reads a number with the writing connection.

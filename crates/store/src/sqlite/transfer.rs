@@ -4,17 +4,17 @@ use super::known::AppNo;
 use super::open::{self, OpenError};
 use super::reader::{SqliteReader, number};
 use super::txn::{Txn, head};
-use super::values::{kind, stream, time, uuid};
-use super::{SqliteStore, apps, mark};
+use super::values::{kind, stream, time};
+use super::{SqliteStore, apps, fresh, mark};
 use crate::Clock;
-use crate::contract::{Batch, Kept, Link, LinkKind, Seq, Store, StoreError};
+use crate::contract::{Batch, Kept, Link, Seq, Store, StoreError};
 use crate::digest::digest;
 use crate::transfer::{Batches, Chunk, Mark, Span, Transfer};
 use async_trait::async_trait;
 use rollbook_core::id::{App, Stream, StreamKind};
 use rollbook_core::time::Timestamp;
-use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension as _, Row};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -119,7 +119,7 @@ impl Transfer for SqliteTransfer {
     }
 
     async fn links(&self, app: &App, after: Option<Link>, limit: usize) -> Result<Vec<Link>, StoreError> {
-        self.reader.read(app, move |conn, app| Ok(links(conn, app, after, limit)?)).await
+        self.reader.read(app, move |conn, app| links(conn, app, after, limit)).await
     }
 
     async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
@@ -212,20 +212,17 @@ fn batch(row: &Row<'_>) -> Result<Batch, Error> {
     Ok(Batch { stream: stream(row, 0)?, seq: row.get(2)?, received_at: time(row, 3)?, batch: row.get::<_, Vec<u8>>(4)?.into() })
 }
 
-fn links(conn: &Connection, app: AppNo, after: Option<Link>, limit: usize) -> Result<Vec<Link>, Error> {
+fn links(conn: &Connection, app: AppNo, after: Option<Link>, limit: usize) -> Result<Vec<Link>, StoreError> {
     let sql = "SELECT kind, from_id, to_kind, to_id FROM links
                WHERE app = ?1 AND (kind, from_id, to_kind, to_id) > (?2, ?3, ?4, ?5) ORDER BY kind, from_id, to_kind, to_id LIMIT ?6";
     // No kind is below 0: this is before every link.
     let (what, from, to_kind, to) =
         after.map_or((-1, Uuid::nil(), 0, Uuid::nil()), |link| (i64::from(link.kind as u8), link.from, kind(link.to), link.to.id));
     let mut query = conn.prepare_cached(sql)?;
-    let rows = query.query_map((app, what, from.into_bytes(), to_kind, to.into_bytes(), limit as i64), |row| {
-        let number: u8 = row.get(0)?;
-        let kind = LinkKind::from_u8(number)
-            .ok_or_else(|| Error::FromSqlConversionFailure(0, Type::Integer, format!("no look-up has kind {number}").into()))?;
-        Ok(Link { kind, from: uuid(row, 1)?, to: stream(row, 2)? })
-    })?;
-    rows.collect()
+    let moved = query.query_map((app, what, from.into_bytes(), to_kind, to.into_bytes(), limit as i64), fresh::link)?;
+    let mut all: BTreeSet<Link> = moved.collect::<Result<_, Error>>()?;
+    all.extend(fresh::of_app(conn, app, None)?.into_iter().filter(|link| after.is_none_or(|after| *link > after)));
+    Ok(all.into_iter().take(limit).collect())
 }
 
 fn put_batches(txn: &mut Txn<'_>, app: &App, batches: &[Batch]) -> Result<(), StoreError> {

@@ -1,13 +1,23 @@
 //! One transaction of the writer: many jobs, each in a savepoint of its own, and one commit for all.
 
+use super::fresh::{Moved, Moving};
 use super::known::{AppNo, Changes, Known};
 use super::values::kind;
 use super::writer::Job;
-use crate::contract::{LinkKind, Seq, StoreError};
+use crate::contract::{Link, LinkKind, Seq, StoreError};
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use uuid::Uuid;
+
+/// What is done beside the jobs, some of it in each transaction.
+#[derive(Clone, Copy)]
+pub(super) struct Upkeep {
+    /// How far look-ups have moved.
+    pub(super) moving: Moving,
+    /// How many of them wait before they move.
+    pub(super) many: usize,
+}
 
 /// What a job works with.
 pub(super) struct Txn<'a> {
@@ -16,27 +26,35 @@ pub(super) struct Txn<'a> {
     now: Timestamp,
     done: Changes,
     staged: Changes,
+    upkeep: &'a mut Upkeep,
 }
 
 impl<'a> Txn<'a> {
-    pub(super) fn new(conn: &'a Connection, known: &'a Known, now: Timestamp) -> Self {
-        Self { conn, known, now, done: Changes::default(), staged: Changes::default() }
+    pub(super) fn new(conn: &'a Connection, known: &'a Known, now: Timestamp, upkeep: &'a mut Upkeep) -> Self {
+        Self { conn, known, now, done: Changes::default(), staged: Changes::default(), upkeep }
     }
 
     /// Runs all jobs, commits what those that succeeded did, and makes it known. Where it fails, nothing is changed, and no job may be
     /// told that anything was.
     pub(super) fn run(mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let result = self.run_and_commit(jobs);
-        if result.is_ok() {
-            self.known.publish(self.done);
-        } else if !self.conn.is_autocommit() {
-            // A rollback that fails leaves the transaction open; then the next one fails to begin and comes back here.
-            let _ = self.conn.execute_batch("ROLLBACK");
+        match result {
+            Ok(moved) => {
+                self.known.publish(self.done);
+                moved.publish(&self.known.fresh, &mut self.upkeep.moving);
+                Ok(())
+            }
+            Err(error) => {
+                if !self.conn.is_autocommit() {
+                    // A rollback that fails leaves the transaction open; then the next one fails to begin and comes back here.
+                    let _ = self.conn.execute_batch("ROLLBACK");
+                }
+                Err(error)
+            }
         }
-        result
     }
 
-    fn run_and_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    fn run_and_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Moved, StoreError> {
         self.execute("BEGIN IMMEDIATE")?;
         for job in jobs {
             self.execute("SAVEPOINT job")?;
@@ -51,8 +69,10 @@ impl<'a> Txn<'a> {
             }
             self.execute("RELEASE job")?;
         }
+        let Upkeep { moving, many } = *self.upkeep;
+        let moved = moving.go_on(self, &self.known.fresh, self.done.fresh.len(), many)?;
         self.execute("COMMIT")?;
-        Ok(())
+        Ok(moved)
     }
 
     fn execute(&self, sql: &str) -> Result<usize, rusqlite::Error> {
@@ -88,6 +108,11 @@ impl<'a> Txn<'a> {
             Some(seq) => Ok(seq),
             None => head(self.conn, app, stream),
         }
+    }
+
+    /// Notes look-ups that were written to wait.
+    pub(super) fn add_fresh(&mut self, links: impl Iterator<Item = (AppNo, Link)>) {
+        self.staged.fresh.extend(links);
     }
 
     /// Notes that the stream now ends at `seq`.

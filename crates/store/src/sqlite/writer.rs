@@ -1,7 +1,8 @@
 //! The thread that owns the writing connection. It takes all jobs that wait and commits them with one sync.
 
+use super::checkpoints::Checkpoints;
 use super::known::Known;
-use super::txn::Txn;
+use super::txn::{Txn, Upkeep};
 use crate::Clock;
 use crate::contract::StoreError;
 use rusqlite::Connection;
@@ -68,9 +69,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection, known: Arc<Known>, clock: Clock) -> std::io::Result<Self> {
+    pub(super) fn start(
+        conn: Connection,
+        checkpoints: Checkpoints,
+        known: Arc<Known>,
+        clock: Clock,
+        upkeep: Upkeep,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(MOST_JOBS);
-        let work = move || write_all(&conn, &known, &clock, queue);
+        let work = move || write_all(&conn, checkpoints, &known, &clock, upkeep, queue);
         let thread = std::thread::Builder::new().name("rollbook-writer".into()).spawn(work)?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -98,16 +105,24 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(conn: &Connection, known: &Known, clock: &Clock, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+fn write_all(
+    conn: &Connection,
+    mut checkpoints: Checkpoints,
+    known: &Known,
+    clock: &Clock,
+    mut upkeep: Upkeep,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = gather(first, &mut queue);
-        let result = Txn::new(conn, known, clock()).run(&mut group);
+        let result = Txn::new(conn, known, clock(), &mut upkeep).run(&mut group);
         if let Err(error) = &result {
             tracing::warn!(jobs = group.len(), %error, "a commit failed; none of its jobs is acknowledged");
         }
         for job in group {
             job.answer(result.as_ref().copied());
         }
+        checkpoints.after_commit(conn);
     }
 }
 

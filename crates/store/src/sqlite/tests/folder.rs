@@ -91,6 +91,27 @@ fn a_newer_ledger_is_refused_and_left_alone() {
     assert_eq!(version, schema::VERSION + 1);
 }
 
+#[tokio::test]
+async fn a_ledger_of_the_first_version_is_read_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = Connection::open(folder.path().join("ledger.db")).unwrap();
+    conn.execute_batch(include_str!("../migrations/0001.sql")).unwrap();
+    let (from, to) = (source(3).id.into_bytes(), session(1).id.into_bytes());
+    conn.execute("INSERT INTO apps VALUES (1, 'acme', 'school')", []).unwrap();
+    conn.execute("INSERT INTO journal VALUES (1, 0, ?1, 1, 7, x'01')", [to]).unwrap();
+    conn.execute("INSERT INTO links VALUES (1, 2, ?1, 0, ?2)", [from, to]).unwrap();
+    conn.pragma_update(None, "user_version", 1).unwrap();
+    drop(conn);
+    let reader = crate::sqlite::SqliteReader::open(folder.path(), HandClock::default().clock()).unwrap();
+    assert_eq!(reader.linked(&app(), LinkKind::Peer, source(3).id).await.unwrap(), [session(1)]);
+    let store = store_in(folder.path());
+    append(&store, [entry(session(1), 1, "x")]).await.unwrap();
+    for all in [&store as &dyn Store, &reader] {
+        assert_eq!(all.linked(&app(), LinkKind::Peer, source(3).id).await.unwrap(), [session(1)]);
+        assert_eq!(all.since(&app(), &[(session(1), 0)]).await.unwrap().batches.len(), 2);
+    }
+}
+
 #[test]
 fn what_is_no_ledger_is_refused() {
     let folder = tempfile::tempdir().unwrap();

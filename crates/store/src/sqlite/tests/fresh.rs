@@ -1,0 +1,90 @@
+//! Look-ups that wait before they move into their table are found all the same, wherever they are.
+
+use super::*;
+use crate::contract::{Entry, Link, LinkKind};
+use crate::sqlite::{SqliteReader, SqliteTransfer};
+use crate::suite::fixtures::{link, source};
+use crate::transfer::Transfer;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Look-ups move as soon as there are a few.
+fn hasty(folder: &Path) -> SqliteStore {
+    tuned(folder, Tuning { fresh: 5, ..Tuning::USUAL })
+}
+
+/// Some look-ups to a session, from ids that are all over the tree; some of them stand already.
+fn links_of(n: u128, to: u128) -> Vec<Link> {
+    let scattered = |n: u128| Uuid::from_u128((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+    let peers = (n * 3..n * 3 + 4).map(|n| Link { kind: LinkKind::Peer, from: scattered(n), to: session(to) });
+    let derived = Link { kind: LinkKind::Derived, from: scattered(n), to: session(to) };
+    peers.chain([derived, link(source(n % 2), session(to))]).collect()
+}
+
+/// Every id leads to just the streams that it should: for the store, for a reader beside it, and for a move.
+async fn all_is_found(store: &SqliteStore, folder: &Path, expected: &BTreeSet<Link>) {
+    let reader = SqliteReader::open(folder, HandClock::default().clock()).unwrap();
+    for Link { kind, from, .. } in expected {
+        let of_id = expected.iter().filter(|link| (link.kind, link.from) == (*kind, *from)).map(|link| link.to);
+        let of_id: Vec<_> = of_id.collect();
+        assert_eq!(store.linked(&app(), *kind, *from).await.unwrap(), of_id, "{kind:?} {from}");
+        assert_eq!(reader.linked(&app(), *kind, *from).await.unwrap(), of_id, "{kind:?} {from}");
+    }
+    assert_eq!(store.linked(&app(), LinkKind::Peer, Uuid::nil()).await.unwrap(), []);
+    let moving = SqliteTransfer::source(folder, HandClock::default().clock()).unwrap();
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = moving.links(&app(), after, 3).await.unwrap();
+        after = page.last().copied();
+        paged.extend(page);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(paged.iter().eq(expected), "{} of {}", paged.len(), expected.len());
+}
+
+#[tokio::test]
+async fn look_ups_are_found_before_they_move_while_they_do_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = hasty(folder.path());
+    let (mut expected, mut waited, mut dropped) = (BTreeSet::new(), 0, false);
+    for n in 0..40u128 {
+        let links = links_of(n, n % 7);
+        expected.extend(links.iter().copied());
+        let seq = head(&store, session(n % 7)).await.unwrap();
+        append(&store, [Entry { links, ..entry(session(n % 7), seq, "x") }]).await.unwrap();
+        if n % 13 == 0 {
+            all_is_found(&store, folder.path(), &expected).await;
+            drop(store);
+            store = hasty(folder.path());
+        }
+        all_is_found(&store, folder.path(), &expected).await;
+        let waiting = ask_writer(&store, "SELECT count(*) FROM fresh").await;
+        dropped |= waiting < waited;
+        waited = waiting;
+    }
+    assert!(dropped, "what has moved is dropped");
+    let moved = ask_writer(&store, "SELECT count(*) FROM links").await;
+    assert!(moved > expected.len() as i64 / 2, "{moved} of {}", expected.len());
+}
+
+#[tokio::test]
+async fn a_move_that_was_undone_begins_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, commits) = watched_by(folder.path(), Tuning { fresh: 5, ..Tuning::USUAL });
+    let mut expected = BTreeSet::new();
+    let mut seq = 0;
+    for n in 0..30u128 {
+        let links = links_of(n, 1);
+        commits.failing.store(n % 3 == 1, Ordering::SeqCst);
+        let result = append(&store, [Entry { links: links.clone(), ..entry(session(1), seq, "x") }]).await;
+        commits.failing.store(false, Ordering::SeqCst);
+        if result.is_ok() {
+            expected.extend(links);
+            seq += 1;
+        }
+        all_is_found(&store, folder.path(), &expected).await;
+    }
+    assert_eq!(seq, 20);
+}
