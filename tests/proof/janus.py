@@ -1,8 +1,12 @@
-"""Proof: a real Janus reports to rollbook, and the lists say who was there.
+"""Proof: a real Janus reports to rollbook, and the lists say who was there; what is lost on the way, rollbook learns by asking it.
 
     python3 tests/proof/janus.py       (needs the Debian package `janus`)
 """
 
+import pathlib
+import re
+import tempfile
+import time
 import unittest
 
 import harness
@@ -239,6 +243,102 @@ class RealAudioBridge(unittest.TestCase):
         self.expect([("Ann", "in")])
         self.host.request("destroy", room=self.room)
         self.expect([("Ann", "session_ended")])
+
+
+class Asked(unittest.TestCase):
+    """A Janus that is asked every second, by a rollbook that is down for longer than Janus tries."""
+
+    def setUp(self):
+        global server, reader
+        self.room = self._testMethodName.removeprefix("test_")
+        before = server, reader
+        self.addCleanup(lambda: globals().update(server=before[0], reader=before[1]))
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        settings = pathlib.Path(folder, "rollbook.toml")
+        settings.write_text("")
+        server = self.enterContext(harness.Server("--config", str(settings)))
+        reader = server.token(ACCOUNT, "realtime", APP)
+        backend = f"{server.url}/v1/accounts/{ACCOUNT}/apps/{APP}/engines/janus"
+        self.janus = Janus(f"janus-{self.room}", backend, server.token(ACCOUNT, "ingest", APP), tries=3)
+        self.addCleanup(self.janus.close)
+        self.janus.start()
+        # Now that both have their ports, rollbook is told of Janus.
+        server.stop()
+        settings.write_text(
+            f'[[engines]]\naccount = "{ACCOUNT}"\napp = "{APP}"\nengine = "janus"\n'
+            f'poll = {{ urls = ["http://127.0.0.1:{self.janus.port}/janus"], seconds = 1 }}\n'
+        )
+        server.start()
+
+    def open_room(self, plugin, **more):
+        self.plugin = plugin
+        self.host = Client(self.janus, plugin)
+        self.host.request("create", room=self.room, permanent=False, description=self.room, **more)
+
+    def join(self, identity):
+        return Client(self.janus, self.plugin).join(self.room, identity, identity.title())
+
+    def expect(self, *expected):
+        harness.wait_until(lambda: who(self.room), list(expected), within=60)
+
+    def unheard(self, do):
+        """Does something that rollbook does not hear of: it is down until Janus has given up."""
+        server.stop()
+        given_up = lambda: len(re.findall("Maximum number of retransmissions reached", self.janus.log()))
+        before = given_up()
+        do()
+
+        def all_given_up():
+            # What one request makes Janus report may go out as several deliveries, one after the other: each takes it less than a second.
+            seen = given_up()
+            time.sleep(2)
+            return seen > before and given_up() == seen
+
+        harness.wait_until(all_given_up, True)
+        server.start()
+
+    def heals(self):
+        ann = self.join("ann")
+        self.expect([("Ann", "in")])
+        self.unheard(lambda: (self.join("bob"), ann.leave()))
+        self.expect([("Ann", "roster"), ("Bob", "in")])
+        ann_row, bob_row = rows(sessions(self.room)[0])
+        self.assertEqual((bob_row["custom_participant_id"], bob_row["anomalies"][0]["kind"]), ("bob", "joined_by_roster"))
+        # The leave of someone whose join was lost is heard like any other.
+        self.unheard(lambda: self.join("eve"))
+        self.expect([("Ann", "roster"), ("Bob", "in"), ("Eve", "in")])
+        self.host.request("kick", room=self.room, id="bob")
+        self.expect([("Ann", "roster"), ("Bob", "leave"), ("Eve", "in")])
+        # A room that goes unheard has nobody in.
+        self.unheard(lambda: self.host.request("destroy", room=self.room))
+        self.expect([("Ann", "roster"), ("Bob", "leave"), ("Eve", "roster")])
+
+    def test_asked_videoroom(self):
+        self.open_room("videoroom", publishers=10)
+        self.heals()
+
+    def test_asked_audiobridge(self):
+        self.open_room("audiobridge")
+        self.heals()
+
+    def test_asked_private_room(self):
+        """It is not listed; rollbook asks about it since it knows it."""
+        self.open_room("videoroom", publishers=10, is_private=True)
+        ann = self.join("ann")
+        self.join("bob")
+        self.expect([("Ann", "in"), ("Bob", "in")])
+        self.unheard(ann.leave)
+        self.expect([("Ann", "roster"), ("Bob", "in")])
+
+    def test_asked_where_both_agree(self):
+        self.open_room("videoroom", publishers=10)
+        self.join("ann")
+        self.expect([("Ann", "in")])
+        polls = lambda: int(re.findall(r'rollbook_engine_polls_total\{.*outcome="ok"\} (\d+)', harness.get(f"{server.metrics}/metrics").raw.decode())[0])
+        wanted = polls() + 10  # by then she has been in for longer than anything may be on its way
+        harness.wait_until(lambda: polls() >= wanted, True, within=60)
+        (ann,) = rows(sessions(self.room)[0])
+        self.assertEqual((ann["updated_at"], ann["anomalies"]), (ann["joined_at"], []))
 
 
 class Credentials(unittest.TestCase):

@@ -29,9 +29,12 @@ def _free_port():
 
 
 class Janus:
-    """One Janus that reports to `backend`, compressed if asked to. Its folder goes when it is closed."""
+    """One Janus that reports to `backend`, compressed if asked to. Its folder goes when it is closed.
 
-    def __init__(self, name, backend, token, compress=False):
+    By default it tries more often than Janus does of itself (5), so that a restart of rollbook on a busy machine loses nothing.
+    """
+
+    def __init__(self, name, backend, token, compress=False, tries=8):
         self.name = name
         self.process = None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="janus-proof-"))
@@ -63,7 +66,6 @@ class Janus:
             """,
         )
         # The user of the basic credentials doesn't matter; the password is a token of rollbook.
-        # More tries than the default (5), so that a restart of rollbook on a busy machine loses nothing.
         self._write(
             "janus.eventhandler.sampleevh.jcfg",
             f"""
@@ -75,7 +77,7 @@ class Janus:
                 backend = "{backend}"
                 backend_user = "janus"
                 backend_pwd = "{token}"
-                max_retransmissions = 8
+                max_retransmissions = {tries}
                 retransmissions_backoff = 100
                 compress = {str(compress).lower()}
             }}
@@ -134,8 +136,11 @@ class Janus:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
     def tail(self):
-        return (self.folder / "log").read_text(errors="replace")[-4000:]
+        return self.log()[-4000:]
 
     def call(self, path, message):
         body = json.dumps({"transaction": uuid.uuid4().hex, **message}).encode()

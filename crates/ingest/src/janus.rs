@@ -23,6 +23,7 @@
 //! * slot: `{plugin}/{room}/{id}`; leaves name nothing else.
 //! * event id: a digest of emitter, timestamp, type and event, since Janus has neither ids nor sequence numbers.
 
+pub mod asking;
 mod room;
 
 use crate::engine::{Delivery, Engine, Refusal, Secret, Settings, SettingsError, Translation};
@@ -60,6 +61,20 @@ struct Written {
     silence_seconds: u16,
 }
 
+impl JanusOptions {
+    /// Those of an app's settings.
+    ///
+    /// # Errors
+    /// Where an option is none of Janus', or a value none that it can have.
+    pub fn of(settings: &Settings) -> Result<Self, SettingsError> {
+        let Written { rooms_shared, silence_seconds } = settings.read_options()?;
+        // More seconds than 32 bits hold microseconds of is more than an hour.
+        let silence = u32::try_from(i64::from(silence_seconds) * SECOND)
+            .map_err(|_| SettingsError::Options("silence_seconds: at most 4294".to_owned()))?;
+        Ok(Self { rooms_shared, silence })
+    }
+}
+
 impl Janus {
     /// Janus with these options, and no password of its own.
     #[must_use]
@@ -68,11 +83,7 @@ impl Janus {
     }
 
     pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
-        let Written { rooms_shared, silence_seconds } = settings.read_options()?;
-        // More seconds than 32 bits hold microseconds of is more than an hour.
-        let silence = u32::try_from(i64::from(silence_seconds) * SECOND)
-            .map_err(|_| SettingsError::Options("silence_seconds: at most 4294".to_owned()))?;
-        Ok(Self { options: JanusOptions { rooms_shared, silence }, passwords: settings.checked_secrets()? })
+        Ok(Self { options: JanusOptions::of(settings)?, passwords: settings.checked_secrets()? })
     }
 }
 

@@ -9,6 +9,7 @@
 pub(crate) mod client;
 mod counting;
 mod healing;
+mod janus;
 mod livekit;
 
 pub use counting::PollMetrics;
@@ -19,8 +20,11 @@ use crate::ledger::{IngestError, Ledger};
 use crate::periodic::while_on_duty;
 use client::{AskError, Client};
 use healing::Healer;
+use janus::{Janus, Unheard};
 use livekit::LiveKit;
 use rollbook_core::id::App;
+use rollbook_ingest::janus::JanusOptions;
+use rollbook_ingest::janus::asking::Asker;
 use rollbook_store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +42,7 @@ pub struct Asked {
 #[derive(Clone, Debug)]
 enum Engine {
     LiveKit(LiveKit),
+    Janus(Janus),
 }
 
 /// Why a poll did not do what it is for, or not all of it.
@@ -102,7 +107,14 @@ fn opened(entry: &EngineEntry, poll: &PollEntry) -> Result<Asked, Problem> {
             let key = secrets.into_iter().next().ok_or_else(|| Problem::Poll("an API key and its secret are needed".to_owned()))?;
             Engine::LiveKit(LiveKit::new(urls, key))
         }
-        other => return Err(Problem::Poll(format!("rollbook can't ask {other}; it can ask livekit"))),
+        "janus" => {
+            let options = rollbook_ingest::engine::Settings { options: entry.options.clone(), ..Default::default() };
+            if JanusOptions::of(&options)?.rooms_shared {
+                return Err(Problem::Poll("rooms that several instances share can't be asked for".to_owned()));
+            }
+            Engine::Janus(Janus::new(urls, Asker::new(read(&poll.secrets)?).map_err(Problem::Poll)?))
+        }
+        other => return Err(Problem::Poll(format!("rollbook can't ask {other}; it can ask janus and livekit"))),
     };
     Ok(Asked { app, every: Duration::from_secs(poll.seconds.get().into()), engine })
 }
@@ -126,7 +138,8 @@ impl Asked {
     /// Polls at its times. Never ends.
     async fn go_on(self, ledger: Ledger, metrics: PollMetrics) {
         let (account, app, engine) = (self.app.account().to_owned(), self.app.app().to_owned(), self.engine.name());
-        let mut poller = Poller { healer: Healer::new(self.app, ledger), engine: self.engine, client: Client::default() };
+        let mut poller =
+            Poller { healer: Healer::new(self.app, ledger), engine: self.engine, client: Client::default(), unheard: Unheard::new() };
         let mut times = tokio::time::interval(self.every);
         times.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failing = false;
@@ -152,6 +165,7 @@ impl Engine {
     fn name(&self) -> &'static str {
         match self {
             Self::LiveKit(_) => "livekit",
+            Self::Janus(_) => "janus",
         }
     }
 }
@@ -161,6 +175,8 @@ struct Poller {
     healer: Healer,
     engine: Engine,
     client: Client,
+    /// Of Janus alone.
+    unheard: Unheard,
 }
 
 impl Poller {
@@ -169,6 +185,7 @@ impl Poller {
         let mut found = Found::default();
         let outcome = match &self.engine {
             Engine::LiveKit(livekit) => livekit.poll(&self.client, &mut self.healer, &mut found).await,
+            Engine::Janus(janus) => janus.poll(&self.client, &mut self.healer, &mut self.unheard, &mut found).await,
         };
         (found, outcome)
     }

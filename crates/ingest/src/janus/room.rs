@@ -31,8 +31,8 @@ impl Report {
     }
 }
 
-const VIDEOROOM: &str = "videoroom";
-const AUDIOBRIDGE: &str = "audiobridge";
+pub(super) const VIDEOROOM: &str = "videoroom";
+pub(super) const AUDIOBRIDGE: &str = "audiobridge";
 
 /// What happened in a room, none where it is no attendance.
 pub(super) fn body(envelope: Fields<'_>, options: JanusOptions) -> Result<Option<Body>, Fault> {

@@ -4,6 +4,7 @@
 mod bigbluebutton;
 mod jaas;
 mod janus;
+mod janus_asked;
 mod jitsi;
 mod livekit;
 mod livekit_asked;

@@ -71,7 +71,7 @@ impl Scene {
         let app = App::new("acme", "school").unwrap();
         let ledger = Ledger::new(Arc::new(MemoryStore::new(Arc::new(clock::now))), Options { segments: None, memory: 1 << 20 });
         let engine = Engine::LiveKit(LiveKit::new(vec![url.clone()], Secret::new("APIkey", "secret")));
-        let poller = Poller { healer: Healer::new(app.clone(), ledger), engine, client: Client::default() };
+        let poller = Poller { healer: Healer::new(app.clone(), ledger), engine, client: Client::default(), unheard: Unheard::new() };
         Self { fake, url, poller, app, began: clock::now().micros() / SECOND - 60 }
     }
 
@@ -295,6 +295,10 @@ fn what_is_wrong_with_a_poll_is_named_with_the_entry() {
         ("livekit\"\npoll = { urls = [] }", "poll: urls: name the engine's servers"),
         ("livekit\"\npoll = { urls = [\"livekit:7880\"] }", "poll: \"livekit:7880\" is no address"),
         ("livekit\"\npoll = { urls = [\"http://127.0.0.1:7880\"] }", "poll: an API key and its secret are needed"),
+        (
+            "janus\"\noptions = { rooms_shared = true }\npoll = { urls = [\"http://127.0.0.1:8088/janus\"] }",
+            "poll: rooms that several instances share",
+        ),
         ("zoom\"\npoll = { urls = [\"http://127.0.0.1:7880\"] }", "poll: rollbook can't ask zoom"),
     ] {
         let error = told(poll).unwrap_err();
