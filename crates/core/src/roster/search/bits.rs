@@ -60,10 +60,10 @@ impl Bits {
 
     /// The rows, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
-        self.from_word(0)
+        self.words_from(0)
     }
 
-    fn from_word(&self, word: usize) -> impl Iterator<Item = u32> {
+    fn words_from(&self, word: usize) -> impl Iterator<Item = u32> {
         (0u32..).zip(&self.words).skip(word).flat_map(|(ix, word)| {
             let mut rest = *word;
             std::iter::from_fn(move || {
@@ -115,7 +115,7 @@ impl Counted {
     pub(crate) fn from(&self, place: u32) -> impl Iterator<Item = u32> {
         let stretch = self.before.partition_point(|before| *before <= place).saturating_sub(1);
         let skip = place - self.before.get(stretch).copied().unwrap_or(place);
-        self.bits.from_word(stretch * STRIDE).skip(skip as usize)
+        self.bits.words_from(stretch * STRIDE).skip(skip as usize)
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
             let mut bits = Bits::new(len);
             rows.iter().for_each(|row| bits.insert(*row));
             let within: Vec<u32> = rows.range(..len).copied().collect();
-            prop_assert_eq!(bits.iter().collect::<Vec<_>>(), within.clone());
+            prop_assert_eq!(&bits.iter().collect::<Vec<_>>(), &within);
             prop_assert!(rows.iter().all(|row| bits.contains(*row) == (*row < len)));
             prop_assert_eq!(bits.count() as usize, within.len());
             let mut all = Bits::new(len);

@@ -71,7 +71,7 @@ impl Search {
         }
         // Most names: nothing is to be written down to fold them.
         let Some((first, rest)) = needle.split_first() else { return true };
-        let ends = name.len().checked_sub(rest.len()).unwrap_or_default();
+        let ends = name.len().saturating_sub(rest.len());
         let mut begins = name[..ends].iter().enumerate().filter(|(_, byte)| byte.to_ascii_lowercase() == *first);
         begins.any(|(at, _)| name[at + 1..][..rest.len()].iter().map(u8::to_ascii_lowercase).eq(rest.iter().copied()))
     }

@@ -66,7 +66,7 @@ fn needle(rows: &[Row], pick: (usize, usize, usize), text: String) -> String {
     match texts.get(pick.0 % (texts.len() + 4)) {
         Some(whole) => {
             let chars: Vec<char> = whole.chars().collect();
-            let from = if pick.2 % 2 == 0 { 0 } else { pick.1 % (chars.len() + 1) };
+            let from = if pick.2.is_multiple_of(2) { 0 } else { pick.1 % (chars.len() + 1) };
             chars[from..].iter().take(1 + pick.2 % 9).collect()
         }
         None => text,
