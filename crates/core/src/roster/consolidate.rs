@@ -3,56 +3,73 @@
 use super::row::{Length, Row, shown_order};
 use crate::fold::{Stay, Validity};
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use uuid::Uuid;
 
 /// Whose a row is.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Person {
-    User(Box<str>),
-    Custom(Box<str>),
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Person<'a> {
+    User(&'a str),
+    Custom(&'a str),
     Peer(Uuid, Uuid),
 }
 
-/// Joins the raw rows of the session asked for and of its breakouts into a row a person.
+/// Joins the raw rows of the session asked for and of its breakouts into a row a person, in no particular order.
 /// `validity` is narrowed to where the result holds.
 #[must_use]
 pub fn consolidate(asked: Uuid, rows: Vec<Row>, now: Timestamp, validity: &mut Validity) -> Vec<Row> {
-    let users = users_of_custom_ids(&rows);
-    let mut people: BTreeMap<Person, Vec<Row>> = BTreeMap::new();
-    for row in rows {
-        people.entry(person(&row, &users)).or_default().push(row);
-    }
-    people.into_values().filter_map(|of_one| merge(asked, of_one, now, validity)).collect()
+    let people = people(&rows);
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    // A person's rows together: the one that gives the name first, which is the earliest in the session asked for, else in any breakout.
+    order.sort_unstable_by_key(|&ix| {
+        let row = &rows[ix];
+        (people[ix], row.session != asked, row.joined_at, row.session, row.id)
+    });
+    // Rows are large, so each is moved but once.
+    let mut rows: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
+    let of_one = order.chunk_by(|a, b| people[*a] == people[*b]);
+    of_one.filter_map(|of_one| merge(of_one.iter().filter_map(|ix| rows[*ix].take()), now, validity)).collect()
+}
+
+/// The number of the person that each row is of.
+fn people(rows: &[Row]) -> Vec<usize> {
+    let users = users_of_custom_ids(rows);
+    let mut numbers = HashMap::with_capacity(rows.len());
+    let mut number = |row| {
+        let next = numbers.len();
+        *numbers.entry(person(row, &users)).or_insert(next)
+    };
+    rows.iter().map(&mut number).collect()
 }
 
 /// For each custom id, the one user id that its rows carry between them; none where they carry several.
-fn users_of_custom_ids(rows: &[Row]) -> BTreeMap<Box<str>, Option<Box<str>>> {
-    let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+fn users_of_custom_ids(rows: &[Row]) -> HashMap<&str, Option<&str>> {
+    let mut users = HashMap::new();
     for row in rows {
-        if let (Some(custom), Some(user)) = (&row.custom_participant_id, &row.user_id) {
-            users.entry(custom).or_default().insert(user);
+        let (Some(custom), Some(user)) = (row.custom_participant_id.as_deref(), row.user_id.as_deref()) else { continue };
+        match users.entry(custom) {
+            Entry::Vacant(new) => drop(new.insert(Some(user))),
+            Entry::Occupied(mut known) => {
+                if *known.get() != Some(user) {
+                    known.insert(None);
+                }
+            }
         }
     }
-    let only = |of: BTreeSet<&str>| if of.len() == 1 { of.first().map(|user| Box::from(*user)) } else { None };
-    users.into_iter().map(|(custom, of)| (custom.into(), only(of))).collect()
+    users
 }
 
-fn person(row: &Row, users: &BTreeMap<Box<str>, Option<Box<str>>>) -> Person {
-    match (&row.user_id, &row.custom_participant_id) {
-        (Some(user), _) => Person::User(user.clone()),
-        (None, Some(custom)) => {
-            let user = users.get(custom).cloned().flatten();
-            user.map_or_else(|| Person::Custom(custom.clone()), Person::User)
-        }
+fn person<'a>(row: &'a Row, users: &HashMap<&'a str, Option<&'a str>>) -> Person<'a> {
+    match (row.user_id.as_deref(), row.custom_participant_id.as_deref()) {
+        (Some(user), _) => Person::User(user),
+        (None, Some(custom)) => users.get(custom).copied().flatten().map_or(Person::Custom(custom), Person::User),
         (None, None) => Person::Peer(row.session, row.id),
     }
 }
 
-/// One person's row: named after the earliest peer in the session asked for, else in any breakout.
-fn merge(asked: Uuid, mut rows: Vec<Row>, now: Timestamp, validity: &mut Validity) -> Option<Row> {
-    rows.sort_by_key(|row| (row.session != asked, row.joined_at, row.session, row.id));
-    let mut rows = rows.into_iter();
+/// One person's row, of all of them; it is named after the first.
+fn merge(mut rows: impl Iterator<Item = Row>, now: Timestamp, validity: &mut Validity) -> Option<Row> {
     let mut merged = rows.next()?;
     for row in rows {
         merged.joined_at = merged.joined_at.min(row.joined_at);

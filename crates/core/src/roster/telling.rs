@@ -1,7 +1,7 @@
 //! What is shown of a peer beside its stays: descriptive fields, and its events.
 
 use super::row::{Origin, PeerAct, ToldEvent};
-use crate::fold::{Act, Facts, PeerIx, Reading, RecordIx, SittingIx};
+use crate::fold::{Act, Facts, PeerIx, Reading, SittingIx};
 use uuid::Uuid;
 
 /// The descriptive fields of a peer.
@@ -13,6 +13,9 @@ pub(crate) struct Told<'a> {
     pub(crate) preset_name: Option<&'a str>,
     pub(crate) preset_view_type: Option<&'a str>,
 }
+
+/// A peer has mostly a join and a leave: fewer records than this need no list of their own.
+const FEW: usize = 4;
 
 impl Told<'_> {
     fn is_complete(&self) -> bool {
@@ -30,13 +33,20 @@ impl Facts {
 
     /// The descriptive fields, one by one, as the peer's earliest event that carries each has it.
     pub(crate) fn told_of(&self, peer: PeerIx) -> Told<'_> {
-        let mut records: Vec<RecordIx> = self.newest_first(peer).collect();
+        let (mut few, mut all_of_many) = ([0; FEW], Vec::new());
+        let many = self.newest_first(peer).zip(&mut few).map(|(record, place)| *place = record).count();
+        let records = if many < FEW {
+            &mut few[..many]
+        } else {
+            all_of_many.extend(self.newest_first(peer));
+            &mut all_of_many[..]
+        };
         records.reverse();
         if !records.is_sorted_by(|a, b| self.compare_told(*a, *b).is_le()) {
             records.sort_by(|a, b| self.compare_told(*a, *b));
         }
         let mut all = Told::default();
-        for said in records.into_iter().filter_map(|record| self.said(record)) {
+        for said in records.iter().filter_map(|record| self.said(*record)) {
             let preset = |number: Option<u32>| Some(self.preset(number?));
             all.user_id = all.user_id.or(said.user_id);
             all.custom_participant_id = all.custom_participant_id.or(said.custom_participant_id);

@@ -92,10 +92,13 @@ impl Cache {
         self.lock().by_use.contains(&Key::Fold(app.namespace(), stream))
     }
 
-    /// Drops a roster that something has changed since.
-    pub(super) fn drop_roster(&self, app: &App, session: Uuid, view: View) {
-        let mut entries = self.lock();
-        if let Some(entry) = entries.by_use.pop(&Key::Roster(app.namespace(), session, view)) {
+    /// Drops a roster that something has changed since; not another that was made meanwhile.
+    pub(super) fn drop_roster(&self, app: &App, session: Uuid, view: View, changed: &Arc<Held>) {
+        let (mut entries, key) = (self.lock(), Key::Roster(app.namespace(), session, view));
+        let is_it = |entry: &Entry| matches!(&entry.value, Value::Roster(held) if Arc::ptr_eq(held, changed));
+        if entries.by_use.peek(&key).is_some_and(is_it)
+            && let Some(entry) = entries.by_use.pop(&key)
+        {
             entries.weight -= entry.weight;
         }
     }

@@ -121,7 +121,8 @@ impl Inner {
         flight.join(work).await
     }
 
-    /// Of sessions that go on the rows have all their details only if these are asked for: nine tenths of the work are the events.
+    /// Makes a roster of what is known, and holds it. Of sessions that go on the rows have all their details only if these are asked for:
+    /// nine tenths of the work are the events.
     async fn make(
         self: &Arc<Self>,
         app: &App,
@@ -137,7 +138,7 @@ impl Inner {
             View::Consolidated => self.family(app, &found, session, as_of).await?,
         };
         let is_large = members.iter().map(|(fold, _)| fold.weight()).sum::<u64>() >= LARGE;
-        // It is never closed: where it has no turn to give, one is waited for.
+        // This only waits: an error would say that no more turns are given, which never happens.
         let _turn = if is_large { self.makers.turns.acquire().await.ok() } else { None };
         self.makers.made.fetch_add(1, Ordering::Relaxed);
         let (this, of) = (Arc::clone(self), asked.clone());

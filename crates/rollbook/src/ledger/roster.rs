@@ -186,7 +186,7 @@ impl Inner {
     ) -> Result<Option<RosterAnswer>, StoreError> {
         let Some(held) = self.held(app, session, view).await?.filter(|held| held.complete || !details) else { return Ok(None) };
         let Some(now) = self.unchanged(app, &held.basis).await? else {
-            self.cache.drop_roster(app, session, view);
+            self.cache.drop_roster(app, session, view, &held);
             return Ok(None);
         };
         if self.store.epoch() != held.epoch {
