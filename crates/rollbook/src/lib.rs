@@ -18,6 +18,7 @@ pub mod import;
 pub mod ledger;
 pub mod migrate;
 pub mod periodic;
+pub mod quarantine;
 pub mod serve;
 pub mod tokens;
 mod whole_file;

@@ -222,7 +222,8 @@ fn routers(settings: &Settings, opened: &Opened, tokens: KnownTokens, engines: E
     if let Some(reads) = &opened.replica_reads {
         metrics.count_replica_reads(reads.clone());
     }
-    let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
+    let concurrent_requests = settings.max_concurrent_requests.get() as usize;
+    let limits = Limits { concurrent_requests, kept_bytes: settings.kept_size.0, ..Limits::default() };
     let state = AppState { ledger: opened.ledger(settings), tokens: Arc::new(tokens), limits, metrics: metrics.clone(), engines };
     (http::router(state), metrics_router(metrics))
 }

@@ -8,6 +8,7 @@ mod import;
 mod logging;
 mod migrate;
 mod output;
+mod quarantine;
 mod serve;
 mod token;
 
@@ -42,6 +43,8 @@ enum Command {
     Token(token::TokenCommand),
     #[command(subcommand)]
     Engine(engine::EngineCommand),
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Migrate(migrate::MigrateArgs),
@@ -99,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Token(command) => token::run(command),
         Command::Engine(command) => engine::run(command),
+        Command::Quarantine(command) => quarantine::run(command),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Migrate(args) => migrate::run(args),

@@ -19,6 +19,7 @@ mod params;
 mod participant;
 mod participants;
 mod peer_report;
+mod quarantine;
 mod request_id;
 mod respond;
 mod row;
@@ -35,6 +36,7 @@ pub(crate) use sessions::page;
 
 use crate::engines::Engines;
 use crate::ledger::Ledger;
+use crate::quarantine::Quarantine;
 use axum::Router;
 use axum::routing::post;
 use std::sync::Arc;
@@ -76,6 +78,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a request may take in all.
     pub request_timeout: Duration,
+    /// About how many bytes of deliveries are kept raw for one app.
+    pub kept_bytes: u64,
 }
 
 impl Default for Limits {
@@ -87,6 +91,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             // Shorter than the official SDKs' own 60 seconds, so that they hear why.
             request_timeout: Duration::from_secs(50),
+            kept_bytes: 64 << 20,
         }
     }
 }
@@ -98,6 +103,7 @@ struct Shared {
     limits: Limits,
     metrics: Metrics,
     engines: Engines,
+    quarantine: Quarantine,
     /// A permit a request.
     requests: Semaphore,
     /// A permit a [`body::BLOCK`] of a body in memory.
@@ -124,7 +130,8 @@ pub fn router(state: AppState) -> Router {
     let AppState { ledger, tokens, limits, metrics, engines } = state;
     let requests = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
     let blocks = Arc::new(Semaphore::new((limits.buffered_bytes / body::BLOCK).min(Semaphore::MAX_PERMITS)));
-    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, engines, requests, blocks }));
+    let quarantine = Quarantine::new(ledger.clone(), engines.clone(), limits.kept_bytes);
+    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, engines, quarantine, requests, blocks }));
 
     let documented = OpenApiRouter::with_openapi(openapi::about()).nest("/client/v4", kit()).merge(ingest());
     // The same without the prefix, for clients of the older base addresses; the document says so in words.
@@ -154,7 +161,7 @@ fn kit() -> OpenApiRouter<Http> {
         .routes(routes!(peer_report::details))
 }
 
-/// The addresses that take events.
+/// The addresses that take events, or take up what was kept.
 fn ingest() -> OpenApiRouter<Http> {
-    OpenApiRouter::new().routes(routes!(events::take)).routes(routes!(engines::take))
+    OpenApiRouter::new().routes(routes!(events::take)).routes(routes!(engines::take)).routes(routes!(quarantine::retry))
 }

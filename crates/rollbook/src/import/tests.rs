@@ -70,5 +70,5 @@ fn gzip_is_seen_by_its_bytes_and_may_have_several_members() {
 
 #[test]
 fn ids_of_any_text_are_one_segment_of_the_address() {
-    assert_eq!(server::path_segment("a b/é.."), "a%20b%2F%C3%A9%2E%2E");
+    assert_eq!(path_segment("a b/é.."), "a%20b%2F%C3%A9%2E%2E");
 }

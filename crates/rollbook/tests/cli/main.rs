@@ -6,6 +6,7 @@ mod engines;
 mod playing;
 #[expect(dead_code, reason = "other tests run more of the command")]
 mod program;
+mod quarantine;
 mod serving;
 mod settings;
 mod tokens;

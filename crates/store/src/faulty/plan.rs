@@ -17,6 +17,8 @@ pub enum Method {
     Sessions,
     Keep,
     Kept,
+    Discard,
+    BoundKept,
     ExpireKept,
     Duty,
     Ready,

@@ -17,9 +17,9 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use rollbook_core::time::Timestamp;
 use rollbook_ingest::janus::JanusOptions;
-use rollbook_store::FaultyStore;
 use rollbook_store::faulty::Faults;
 use rollbook_store::suite::Subject;
+use rollbook_store::{FaultyStore, Store};
 use serde_json::Value;
 use std::any::Any;
 use std::sync::Arc;
@@ -60,6 +60,7 @@ struct Api {
     router: Router,
     metrics: Metrics,
     faults: Faults,
+    store: Arc<dyn Store>,
     /// What must outlive the store, such as its folder.
     _alive: Box<dyn Any>,
 }
@@ -79,11 +80,12 @@ impl Api {
         let now = Timestamp::parse_rfc3339(NOW).unwrap();
         let Subject { store, alive, .. } = store(now).await;
         let (store, faults) = FaultyStore::new(store);
-        let ledger = Ledger::new(Arc::new(store), Options { segments: None, memory: 1 << 20 });
+        let store: Arc<dyn Store> = Arc::new(store);
+        let ledger = Ledger::new(Arc::clone(&store), Options { segments: None, memory: 1 << 20 });
         let metrics = Metrics::default();
         let engines = Engines::with(&deliveries::engines(), JanusOptions::default(), Arc::new(move || now)).unwrap();
         let state = AppState { ledger, tokens: Arc::new(Tokens), limits, metrics: metrics.clone(), engines };
-        Self { router: router(state), metrics, faults, _alive: alive }
+        Self { router: router(state), metrics, faults, store, _alive: alive }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
