@@ -184,7 +184,7 @@ proptest! {
         }
         let order = Order { sort: Sort::Duration, descending: true };
         drop(roster.page(&Query { order, offset: 3, limit: 9, ..Query::default() }, NOW));
-        drop(roster.find(Uuid::nil()));
+        let _ = roster.find(Uuid::nil());
     }
 }
 

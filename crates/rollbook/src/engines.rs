@@ -131,6 +131,25 @@ impl Engines {
         Ok(Self { known: Arc::new(Known { of_apps, of_all, fetched, clock }), added: None })
     }
 
+    /// The engines of settings and those that were added, without any secrets: they translate, and verify nothing.
+    ///
+    /// # Errors
+    /// Where an engine's settings are wrong.
+    pub fn translators(settings: &Settings, added: &[AddedEngine]) -> anyhow::Result<Self> {
+        let bare = |entry: &EngineEntry| EngineEntry { secrets: Vec::new(), ..entry.clone() };
+        let entries: Vec<_> = settings.engines.iter().map(bare).collect();
+        let janus = JanusOptions { rooms_shared: settings.janus_rooms_shared, silence: settings.janus_silence.micros() };
+        let Self { known, .. } = Self::with(&entries, janus, Arc::new(clock::now))?;
+        let mut known = Arc::into_inner(known).ok_or_else(|| anyhow::anyhow!("the engines are in use"))?;
+        for engine in added {
+            let of_app = known.of_apps.entry((engine.account.as_str().into(), engine.app.as_str().into())).or_default();
+            if !of_app.contains_key(&*engine.engine) {
+                of_app.insert(engine.engine.as_str().into(), engine.translator()?);
+            }
+        }
+        Ok(Self { known: Arc::new(known), added: None })
+    }
+
     /// These, and those that are added to a place, from now on. `keys` open secrets that are sealed there. The task that looks after them ends
     /// when the last clone is dropped.
     #[must_use]

@@ -20,6 +20,7 @@ pub mod migrate;
 pub mod mirror;
 pub mod periodic;
 pub mod polling;
+pub mod quarantine;
 pub mod serve;
 pub mod tokens;
 mod whole_file;

@@ -221,7 +221,8 @@ pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Resu
     let tokens = KnownTokens::start(&*opened.tokens);
     let (ledger, metrics) = (opened.ledger(settings), metrics_of(opened));
     let polls = PollMetrics::shown_by(&metrics);
-    let limits = Limits { concurrent_requests: settings.max_concurrent_requests.get() as usize, ..Limits::default() };
+    let concurrent_requests = settings.max_concurrent_requests.get() as usize;
+    let limits = Limits { concurrent_requests, kept_bytes: settings.kept_size.0, ..Limits::default() };
     let tokens = Arc::new(tokens);
     let api = http::router(AppState { ledger: ledger.clone(), tokens, limits, metrics: metrics.clone(), engines: engines.clone() });
     let (stop, stopped) = watch::channel(false);

@@ -100,6 +100,9 @@ pub struct Since {
     pub batches: Vec<Batch>,
 }
 
+/// What a kept delivery counts beside its body, in bytes.
+pub const KEPT_OVERHEAD: u64 = 256;
+
 /// A delivery that verified and could not be translated, kept as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -252,8 +255,16 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a delivery as it came; one that stands already, engine and body byte for byte, is not kept twice. Returns once it is on disk.
     async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError>;
 
-    /// The kept deliveries in the order in which they were kept, oldest first, at most `limit`.
-    async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError>;
+    /// The kept deliveries in the order in which they were kept, oldest first, at most `limit`, each with its number; only those of a number
+    /// greater than `after`. Numbers are positive and ascend; while a delivery stands, no other of the app has its number.
+    async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError>;
+
+    /// Drops a kept delivery, engine and body byte for byte; one that is not there is dropped already. One that comes again is kept again.
+    async fn discard(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError>;
+
+    /// Drops the app's oldest kept deliveries until those that are left count at most `most` bytes in all, each its body and
+    /// [`KEPT_OVERHEAD`]; returns how many were dropped. Those that are kept meanwhile may be left beyond that.
+    async fn bound_kept(&self, app: &App, most: u64) -> Result<u64, StoreError>;
 
     /// Drops the deliveries that were kept more than `age` ago by the store's clock, and returns how many. One that comes again is kept again.
     /// This is housekeeping, in every app at once: the one exception to the scope, as nobody learns anything of any app. Doing it twice, or

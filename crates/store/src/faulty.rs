@@ -95,8 +95,16 @@ impl Store for FaultyStore {
         self.call(Method::Keep, self.inner.keep(app, engine, body)).await
     }
 
-    async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.call(Method::Kept, self.inner.kept(app, limit)).await
+    async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
+        self.call(Method::Kept, self.inner.kept(app, after, limit)).await
+    }
+
+    async fn discard(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
+        self.call(Method::Discard, self.inner.discard(app, engine, body)).await
+    }
+
+    async fn bound_kept(&self, app: &App, most: u64) -> Result<u64, StoreError> {
+        self.call(Method::BoundKept, self.inner.bound_kept(app, most)).await
     }
 
     async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {

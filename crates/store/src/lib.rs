@@ -16,8 +16,8 @@ pub mod suite;
 pub mod transfer;
 
 pub use contract::{
-    AppendError, Batch, Commit, Entry, Kept, Link, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord, SessionSort,
-    Since, Store, StoreError, Vector,
+    AppendError, Batch, Commit, Entry, KEPT_OVERHEAD, Kept, Link, LinkKind, Seq, SessionFilter, SessionOrder, SessionPage, SessionRecord,
+    SessionSort, Since, Store, StoreError, Vector,
 };
 pub use duty::Duty;
 pub use faulty::FaultyStore;

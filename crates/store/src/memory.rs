@@ -88,8 +88,17 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        Ok(self.with(app, |ledger| ledger.kept(limit)))
+    async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
+        Ok(self.with(app, |ledger| ledger.kept(after, limit)))
+    }
+
+    async fn discard(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
+        self.with(app, |ledger| ledger.discard(engine, &body));
+        Ok(())
+    }
+
+    async fn bound_kept(&self, app: &App, most: u64) -> Result<u64, StoreError> {
+        Ok(self.with(app, |ledger| ledger.bound_kept(most)))
     }
 
     async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {

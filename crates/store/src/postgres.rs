@@ -326,8 +326,21 @@ impl Store for PostgresStore {
         self.run(app, work).await
     }
 
-    async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.run(app, move |lease, app| async move { read::kept(&lease, &app, limit).await }).await
+    async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
+        self.run(app, move |lease, app| async move { scan::kept(&lease, &app, after, limit).await }).await
+    }
+
+    async fn discard(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
+        let engine: Arc<str> = engine.into();
+        let work = move |lease: Arc<Lease>, app| {
+            let (engine, body) = (Arc::clone(&engine), body.clone());
+            async move { read::discard(&lease, &app, &engine, &body).await }
+        };
+        self.run(app, work).await
+    }
+
+    async fn bound_kept(&self, app: &App, most: u64) -> Result<u64, StoreError> {
+        self.run(app, move |lease, app| async move { read::bound_kept(&lease, &app, most).await }).await
     }
 
     async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {

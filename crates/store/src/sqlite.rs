@@ -47,7 +47,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use txn::Upkeep;
+use txn::{Txn, Upkeep};
 use uuid::Uuid;
 use writer::Writer;
 
@@ -114,6 +114,20 @@ struct Tuning {
 
 impl Tuning {
     const USUAL: Self = Self { log: Pages::USUAL, fresh: fresh::MANY };
+}
+
+impl SqliteStore {
+    /// Drops kept deliveries, some at a time; returns how many in all.
+    async fn drop_some(&self, some: impl Fn(&Txn<'_>) -> Result<u64, StoreError> + Copy + Send + 'static) -> Result<u64, StoreError> {
+        let mut dropped = 0;
+        loop {
+            let now = self.writer.submit(0, move |txn| some(txn)).await?;
+            dropped += now;
+            if now < append::EXPIRED_AT_ONCE {
+                return Ok(dropped);
+            }
+        }
+    }
 }
 
 /// How many reads are done at once.
@@ -199,19 +213,23 @@ impl Store for SqliteStore {
         self.writer.submit(body.len(), move |txn| append::keep(txn, &app, &engine, &body)).await
     }
 
-    async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.read(app, move |conn, app| read::kept(conn, app, limit)).await
+    async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
+        self.read(app, move |conn, app| read::kept(conn, app, after, limit)).await
+    }
+
+    async fn discard(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
+        let (app, engine) = (app.clone(), engine.to_owned());
+        self.writer.submit(0, move |txn| append::discard(txn, &app, &engine, &body)).await
+    }
+
+    async fn bound_kept(&self, app: &App, most: u64) -> Result<u64, StoreError> {
+        let work = move |conn: &Connection, app| Ok(read::beyond(conn, app, most)?.map(|last| (app, last)));
+        let Some((app, last)) = self.read(app, work).await? else { return Ok(0) };
+        self.drop_some(move |txn| append::drop_kept(txn, app, last)).await
     }
 
     async fn expire_kept(&self, age: Duration) -> Result<u64, StoreError> {
-        let mut dropped = 0;
-        loop {
-            let some = self.writer.submit(0, move |txn| append::expire_kept(txn, age)).await?;
-            dropped += some;
-            if some < append::EXPIRED_AT_ONCE {
-                return Ok(dropped);
-            }
-        }
+        self.drop_some(move |txn| append::expire_kept(txn, age)).await
     }
 
     async fn duty(&self, _: &str) -> Result<Option<Duty>, StoreError> {

@@ -67,6 +67,7 @@ macro_rules! contract_suite {
                 bounds_hold_together, lists_are_scoped;
             searching: a_title_is_found_by_any_part, no_character_is_a_wildcard, ids_are_found_by_their_beginning;
             keeping: a_delivery_is_kept_once, the_oldest_comes_first, deliveries_are_scoped, what_was_kept_long_ago_expires, many_expire_at_once,
+                numbers_page_through, a_delivery_is_discarded, the_oldest_go_where_there_is_too_much, many_go_at_once,
                 a_duty_is_given_back_by_its_holder, being_ready_changes_nothing;
             racing: one_appender_wins_each_place, a_commit_is_seen_whole, what_was_acknowledged_is_seen, a_new_child_is_seen,
                 a_dropped_append_happens_whole_or_not, settling_never_hides_an_append;

@@ -33,6 +33,8 @@ enum Op {
     Sessions(SessionFilter, SessionOrder, Range<u64>),
     Keep(&'static str, Vec<u8>),
     Kept(usize),
+    Discard(&'static str, Vec<u8>),
+    Bound(u64),
     Tick(i64),
 }
 
@@ -96,6 +98,10 @@ fn order() -> impl Strategy<Value = SessionOrder> {
         .prop_map(|(sort, descending)| SessionOrder { sort, descending })
 }
 
+fn delivery() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
+    (select(vec!["zoom", "jitsi"]), vec(0..2_u8, 0..3))
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let entry = (stream(), off(), 0..6_i64, vec(link(), 0..3));
     let records = foldable().prop_flat_map(|stream| (Just(stream), vec(record(stream), 0..4)));
@@ -107,8 +113,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (option::of(stream()), 0..6_usize).prop_map(|(after, limit)| Op::Streams(after, limit)),
         5 => (records, vec((stream(), off()), 0..3)).prop_map(|((stream, records), vector)| Op::Settle(stream, vector, records)),
         4 => (filter(), order(), 0..6_u64, 0..9_u64).prop_map(|(filter, order, from, to)| Op::Sessions(filter, order, from..to)),
-        1 => (select(vec!["zoom", "jitsi"]), vec(0..2_u8, 0..3)).prop_map(|(engine, body)| Op::Keep(engine, body)),
+        2 => delivery().prop_map(|(engine, body)| Op::Keep(engine, body)),
         1 => (0..5_usize).prop_map(Op::Kept),
+        1 => delivery().prop_map(|(engine, body)| Op::Discard(engine, body)),
+        1 => (0..4_u64).prop_map(|deliveries| Op::Bound(deliveries * 257)),
         1 => (0..9_i64).prop_map(Op::Tick),
     ]
 }
@@ -141,7 +149,9 @@ impl Answer {
         Self { timed: format!("{answer:?}"), timeless: format!("{:?}", answer.map(|now| now.is_some())) }
     }
 
-    fn kept(answer: Result<Vec<Kept>, StoreError>) -> Self {
+    fn kept(answer: Result<Vec<(i64, Kept)>, StoreError>) -> Self {
+        // Numbers are each store's own.
+        let answer = answer.map(|kept| kept.into_iter().map(|(_, kept)| kept).collect::<Vec<_>>());
         let timed = format!("{answer:?}");
         let answer = answer.map(|kept| kept.into_iter().map(|kept| Kept { received_at: at(0), ..kept }).collect::<Vec<_>>());
         Self { timed, timeless: format!("{answer:?}") }
@@ -182,7 +192,9 @@ async fn answer(store: &dyn Store, app: &App, op: &Op) -> Answer {
         }
         Op::Sessions(filter, order, range) => Answer::of(store.sessions(app, filter, *order, range.clone()).await),
         Op::Keep(engine, body) => Answer::of(store.keep(app, engine, body.clone().into()).await),
-        Op::Kept(limit) => Answer::kept(store.kept(app, *limit).await),
+        Op::Kept(limit) => Answer::kept(store.kept(app, 0, *limit).await),
+        Op::Discard(engine, body) => Answer::of(store.discard(app, engine, body.clone().into()).await),
+        Op::Bound(most) => Answer::of(store.bound_kept(app, *most).await),
         Op::Tick(_) => Answer::of(()),
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn run(args: ExportArgs) -> anyhow::Result<()> {
 }
 
 /// A folder's ledger beside whichever process works in it. A folder that was never served has no events.
-fn beside(dir: &Path) -> Result<Arc<dyn Store>, OpenError> {
+pub(super) fn beside(dir: &Path) -> Result<Arc<dyn Store>, OpenError> {
     let clock: Clock = Arc::new(clock::now);
     match SqliteReader::open(dir, Arc::clone(&clock)) {
         Ok(reader) => Ok(Arc::new(reader)),

@@ -9,6 +9,7 @@ mod logging;
 mod migrate;
 mod mirror;
 mod output;
+mod quarantine;
 mod serve;
 mod token;
 
@@ -43,6 +44,8 @@ enum Command {
     Token(token::TokenCommand),
     #[command(subcommand)]
     Engine(engine::EngineCommand),
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Migrate(migrate::MigrateArgs),
@@ -102,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Token(command) => token::run(command),
         Command::Engine(command) => engine::run(command),
+        Command::Quarantine(command) => quarantine::run(command),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Migrate(args) => migrate::run(args),

@@ -44,6 +44,9 @@ pub(super) struct Reader(Admitted);
 /// A request that may write to an app.
 pub(super) struct Writer(Admitted);
 
+/// A request that may do everything with an app.
+pub(super) struct Admin(Admitted);
+
 /// A request to an engine's address. The engine's own signature can stand in for a token.
 pub(super) struct Sender {
     admitted: Admitted,
@@ -70,6 +73,13 @@ impl Reader {
 }
 
 impl Writer {
+    /// The app.
+    pub(super) fn app(&self) -> &App {
+        &self.0.app
+    }
+}
+
+impl Admin {
     /// The app.
     pub(super) fn app(&self) -> &App {
         &self.0.app
@@ -118,6 +128,15 @@ impl FromRequestParts<Http> for Writer {
         let grant = grant(http, bearer(&parts.headers).or_else(|| password(&parts.headers)), schemes).await?;
         let may = matches!(grant.permission, Permission::Ingest | Permission::RealtimeAdmin);
         admit(parts, http, &grant, may).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Http> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
+        let grant = grant(http, bearer(&parts.headers), "Bearer").await?;
+        admit(parts, http, &grant, grant.permission == Permission::RealtimeAdmin).await.map(Self)
     }
 }
 

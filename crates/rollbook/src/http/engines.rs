@@ -14,8 +14,8 @@ use super::respond::work;
 use super::schema::{EnginePath, Receipt as Documented, WriteErrors};
 use crate::engines::Unusable;
 use crate::ledger::{IngestError, Receipt};
+use crate::quarantine;
 use axum::extract::{Request, State};
-use rollbook_core::event::Event;
 use rollbook_core::time::Timestamp;
 use rollbook_ingest::engine::{self, Engine, Reception, Refusal, Translation};
 use std::sync::Arc;
@@ -115,15 +115,10 @@ async fn record(http: &Http, sender: &Sender, engine: &dyn Engine, delivery: &Ar
         Ok(receipt) => Ok(counted(receipt)),
         Err(IngestError::Conflict(places)) => {
             keep(http, sender, engine, delivery).await?;
-            http.ledger.ingest(sender.app(), without(events, &places)).await.map(counted).map_err(not_taken)
+            http.ledger.ingest(sender.app(), quarantine::without(events, &places)).await.map(counted).map_err(not_taken)
         }
         Err(error) => Err(not_taken(error)),
     }
-}
-
-/// The events that conflict with nothing that is known: an engine can't take back the others, so these are not held up by them.
-fn without(events: Vec<Event>, conflicts: &[usize]) -> Vec<Event> {
-    (0..).zip(events).filter(|(place, _)| !conflicts.contains(place)).map(|(_, event)| event).collect()
 }
 
 /// What the engine asked for, word for word.
@@ -156,8 +151,9 @@ fn refused(http: &Http, engine: &dyn Engine, refusal: &Refusal) -> ApiError {
 /// Keeps a delivery raw. The log says that it did, and nothing of what is in it: there are names.
 async fn keep(http: &Http, sender: &Sender, engine: &dyn Engine, delivery: &Arrival) -> Result<(), ApiError> {
     let app = sender.app();
-    http.ledger.keep(app, engine.name(), engine.kept(&delivery.body.body).into()).await?;
+    let dropped = http.quarantine.keep(app, engine.name(), engine.kept(&delivery.body.body).into()).await?;
     http.metrics.kept(engine.name());
+    http.metrics.dropped(dropped);
     tracing::warn!(engine = engine.name(), account = app.account(), app = app.app(), "a delivery was kept raw");
     Ok(())
 }

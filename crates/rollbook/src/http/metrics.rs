@@ -33,6 +33,7 @@ pub struct Metrics {
     duplicates: Counter,
     refused: Counter,
     kept: Counter,
+    dropped: Counter,
     engines: ByEngine,
 }
 
@@ -51,6 +52,7 @@ struct ByEngine {
     duplicates: Family<EngineName, Counter>,
     kept: Family<EngineName, Counter>,
     refused: Family<RefusedBy, Counter>,
+    retried: Family<Retried, Counter>,
     delay: Family<EngineName, Histogram>,
 }
 
@@ -63,6 +65,12 @@ struct EngineName {
 struct RefusedBy {
     engine: String,
     reason: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Retried {
+    engine: String,
+    outcome: &'static str,
 }
 
 /// What the store counts of its replica.
@@ -114,11 +122,13 @@ impl Default for Metrics {
             duplicates: Counter::default(),
             refused: Counter::default(),
             kept: Counter::default(),
+            dropped: Counter::default(),
             engines: ByEngine {
                 accepted: Family::default(),
                 duplicates: Family::default(),
                 kept: Family::default(),
                 refused: Family::default(),
+                retried: Family::default(),
                 delay: Family::new_with_constructor(delays),
             },
         };
@@ -130,11 +140,17 @@ impl Default for Metrics {
             registry.register("events_duplicate", "Events that were known", new.duplicates.clone());
             registry.register("events_refused", "Events that were bad, or in conflict with known ones", new.refused.clone());
             registry.register("deliveries_kept", "Engine deliveries kept raw", new.kept.clone());
+            registry.register("deliveries_dropped", "Kept deliveries that were dropped because there were too many", new.dropped.clone());
             let engines = &new.engines;
             registry.register("engine_events_accepted", "Events of an engine that were new", engines.accepted.clone());
             registry.register("engine_events_duplicate", "Events of an engine that were known", engines.duplicates.clone());
             registry.register("engine_deliveries_kept", "Deliveries of an engine kept raw", engines.kept.clone());
             registry.register("engine_deliveries_refused", "Deliveries to an engine's address refused", engines.refused.clone());
+            registry.register(
+                "engine_deliveries_retried",
+                "Kept deliveries of an engine that were translated anew",
+                engines.retried.clone(),
+            );
             registry.register("engine_delay_seconds", "Time from an engine's event to its arrival", engines.delay.clone());
         });
         new
@@ -182,6 +198,16 @@ impl Metrics {
     pub(super) fn kept(&self, engine: &str) {
         self.kept.inc();
         self.engines.kept.get_or_create(&EngineName::of(engine)).inc();
+    }
+
+    /// Counts kept deliveries that were dropped because there were too many.
+    pub(super) fn dropped(&self, deliveries: u64) {
+        self.dropped.inc_by(deliveries);
+    }
+
+    /// Counts a kept delivery of an engine that was translated anew.
+    pub(super) fn retried(&self, engine: &str, outcome: &'static str) {
+        self.engines.retried.get_or_create(&Retried { engine: engine.to_owned(), outcome }).inc();
     }
 
     /// Counts what became of an engine's delivery. The caller counts it among all, too.

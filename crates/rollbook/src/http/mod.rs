@@ -21,6 +21,7 @@ mod params;
 mod participant;
 mod participants;
 mod peer_report;
+mod quarantine;
 mod request_id;
 mod respond;
 mod row;
@@ -38,6 +39,7 @@ pub(crate) use sessions::page;
 
 use crate::engines::Engines;
 use crate::ledger::Ledger;
+use crate::quarantine::Quarantine;
 use axum::Router;
 use axum::routing::post;
 use std::sync::Arc;
@@ -79,6 +81,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a request may take in all.
     pub request_timeout: Duration,
+    /// About how many bytes of deliveries are kept raw for one app.
+    pub kept_bytes: u64,
 }
 
 impl Default for Limits {
@@ -90,6 +94,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             // Shorter than the official SDKs' own 60 seconds, so that they hear why.
             request_timeout: Duration::from_secs(50),
+            kept_bytes: 64 << 20,
         }
     }
 }
@@ -102,6 +107,7 @@ struct Shared {
     metrics: Metrics,
     engines: Engines,
     apps: apps::Apps,
+    quarantine: Quarantine,
     /// A permit a request.
     requests: Semaphore,
     /// A permit a [`body::BLOCK`] of a body in memory.
@@ -128,7 +134,9 @@ pub fn router(state: AppState) -> Router {
     let AppState { ledger, tokens, limits, metrics, engines } = state;
     let requests = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
     let blocks = Arc::new(Semaphore::new((limits.buffered_bytes / body::BLOCK).min(Semaphore::MAX_PERMITS)));
-    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, engines, apps: apps::Apps::default(), requests, blocks }));
+    let quarantine = Quarantine::new(ledger.clone(), engines.clone(), limits.kept_bytes);
+    let apps = apps::Apps::default();
+    let http = Http(Arc::new(Shared { ledger, tokens, limits, metrics, engines, apps, quarantine, requests, blocks }));
 
     let documented = OpenApiRouter::with_openapi(openapi::about()).merge(kit("/client/v4")).merge(ingest());
     // The same without the prefix, for clients of the older base addresses; the document says so in words.
@@ -168,7 +176,7 @@ fn kit(prefix: &str) -> OpenApiRouter<Http> {
     })
 }
 
-/// The addresses that take events.
+/// The addresses that take events, or take up what was kept.
 fn ingest() -> OpenApiRouter<Http> {
-    OpenApiRouter::new().routes(routes!(events::take)).routes(routes!(engines::take))
+    OpenApiRouter::new().routes(routes!(events::take)).routes(routes!(engines::take)).routes(routes!(quarantine::retry))
 }

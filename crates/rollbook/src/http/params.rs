@@ -62,12 +62,17 @@ impl<'a> Params<'a> {
 
     /// `page_no` and `per_page`.
     pub(super) fn slice(&self) -> Result<Slice, ApiError> {
-        let page = self.number("page_no", "a whole number from 0", u64::MAX)?.unwrap_or(0).max(1);
+        let page = self.whole("page_no")?.unwrap_or(0).max(1);
         let allowed = "a whole number from 0 to 10000";
         let per_page = self.number("per_page", allowed, u64::from(MAX_PER_PAGE))?.unwrap_or(0);
         let limit = u32::try_from(per_page).unwrap_or(MAX_PER_PAGE);
         let limit = if limit == 0 { DEFAULT_PER_PAGE } else { limit };
         Ok(Slice { offset: (page - 1).saturating_mul(u64::from(limit)), limit })
+    }
+
+    /// A whole number; an empty one is none.
+    pub(super) fn whole(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        self.number(name, "a whole number from 0", u64::MAX)
     }
 
     fn number(&self, name: &str, allowed: &str, max: u64) -> Result<Option<u64>, ApiError> {

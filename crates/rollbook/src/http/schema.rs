@@ -287,6 +287,35 @@ pub(super) struct Counts {
     duplicates: u64,
 }
 
+/// Kept deliveries that were translated anew.
+#[derive(ToSchema)]
+pub(super) struct RetriedAnswer {
+    success: bool,
+    data: RetriedDeliveries,
+}
+
+/// In the order in which they were kept.
+#[derive(ToSchema)]
+pub(super) struct RetriedDeliveries {
+    deliveries: Vec<RetriedDelivery>,
+}
+
+/// What became of one.
+#[derive(ToSchema)]
+pub(super) struct RetriedDelivery {
+    number: u64,
+    engine: String,
+    #[schema(format = DateTime)]
+    received_at: String,
+    /// Events of it that were new.
+    accepted: u64,
+    /// Events of it that were known.
+    duplicates: u64,
+    /// Why it is kept on; null where it is dropped.
+    #[schema(required)]
+    kept: Option<String>,
+}
+
 /// What is answered where there is nothing better to answer.
 #[derive(ToSchema)]
 pub(super) struct Failure {

@@ -32,7 +32,7 @@ use bytes::Bytes;
 use rollbook_core::id::App;
 use rollbook_core::roster::{Extract, RowView, Snapshot, Summary};
 use rollbook_core::time::Timestamp;
-use rollbook_store::{Store, StoreError};
+use rollbook_store::{Kept, Store, StoreError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -218,6 +218,30 @@ impl Ledger {
     /// Where the store can't write.
     pub async fn keep(&self, app: &App, engine: &str, body: Bytes) -> Result<(), StoreError> {
         self.0.store.keep(app, engine, body).await
+    }
+
+    /// The kept deliveries after a number, oldest first, each with its own.
+    ///
+    /// # Errors
+    /// Where the store can't read.
+    pub async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
+        self.0.store.kept(app, after, limit).await
+    }
+
+    /// Drops a kept delivery.
+    ///
+    /// # Errors
+    /// Where the store can't write.
+    pub async fn discard(&self, app: &App, kept: Kept) -> Result<(), StoreError> {
+        self.0.store.discard(app, &kept.engine, kept.body).await
+    }
+
+    /// Drops the app's oldest kept deliveries until the others count at most `most` bytes; returns how many were dropped.
+    ///
+    /// # Errors
+    /// Where the store can't write.
+    pub async fn bound_kept(&self, app: &App, most: u64) -> Result<u64, StoreError> {
+        self.0.store.bound_kept(app, most).await
     }
 
     /// Whether events can be taken now.

@@ -67,8 +67,16 @@ impl Store for Frozen {
         Err(refused())
     }
 
-    async fn kept(&self, app: &App, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.store.kept(app, limit).await
+    async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
+        self.store.kept(app, after, limit).await
+    }
+
+    async fn discard(&self, _: &App, _: &str, _: Bytes) -> Result<(), StoreError> {
+        Err(refused())
+    }
+
+    async fn bound_kept(&self, _: &App, _: u64) -> Result<u64, StoreError> {
+        Err(refused())
     }
 
     async fn expire_kept(&self, _: Duration) -> Result<u64, StoreError> {

@@ -41,7 +41,7 @@ mod tests {
         store.keep(&app(), "zoom", Bytes::from_static(b"old")).await.unwrap();
         clock.set(at(2 * DAY));
         store.keep(&app(), "zoom", Bytes::from_static(b"new")).await.unwrap();
-        let left = async || store.kept(&app(), 9).await.unwrap().len();
+        let left = async || store.kept(&app(), 0, 9).await.unwrap().len();
 
         faults.fail(Method::Duty, 1, When::Before);
         faults.fail(Method::ExpireKept, 2, When::Before);
@@ -64,6 +64,6 @@ mod tests {
         clock.set(at(i64::MAX));
         let ended = tokio::time::timeout(3 * HOUR, expire_kept(Arc::clone(&store), 0)).await;
         assert!(ended.is_err());
-        assert_eq!(store.kept(&app(), 9).await.unwrap().len(), 1);
+        assert_eq!(store.kept(&app(), 0, 9).await.unwrap().len(), 1);
     }
 }

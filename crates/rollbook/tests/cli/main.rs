@@ -7,6 +7,7 @@ mod mirroring;
 mod playing;
 #[expect(dead_code, reason = "other tests run more of the command")]
 mod program;
+mod quarantine;
 mod serving;
 mod settings;
 mod tokens;

@@ -5,10 +5,10 @@ use crate::program::{rollbook, run, said};
 #[test]
 fn help_tells_of_every_command_and_shows_examples() {
     let help = run(&["--help"]).ok();
-    for word in ["serve", "demo", "token", "engine", "import", "export", "migrate", "config", "Examples:"] {
+    for word in ["serve", "demo", "token", "engine", "quarantine", "import", "export", "migrate", "config", "Examples:"] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 14] = [
         &["serve"],
         &["demo"],
         &["token"],
@@ -21,6 +21,8 @@ fn help_tells_of_every_command_and_shows_examples() {
         &["engine"],
         &["engine", "add"],
         &["engine", "test"],
+        &["quarantine"],
+        &["quarantine", "retry"],
     ];
     for command in commands {
         let help = run(&[command, &["--help"]].concat()).ok();

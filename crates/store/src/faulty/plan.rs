@@ -18,6 +18,8 @@ pub enum Method {
     Sessions,
     Keep,
     Kept,
+    Discard,
+    BoundKept,
     ExpireKept,
     Duty,
     Ready,

@@ -1,6 +1,6 @@
 //! What the memory store holds of one app.
 
-use crate::contract::{AppendError, Batch, Commit, Entry, Kept, Link, LinkKind, Seq, SessionRecord, Vector};
+use crate::contract::{AppendError, Batch, Commit, Entry, KEPT_OVERHEAD, Kept, Link, LinkKind, Seq, SessionRecord, Vector};
 use bytes::Bytes;
 use rollbook_core::id::{Stream, StreamKind};
 use rollbook_core::time::Timestamp;
@@ -14,7 +14,9 @@ pub(super) struct Ledger {
     journal: BTreeMap<Stream, Vec<Batch>>,
     links: BTreeSet<Link>,
     standings: BTreeMap<Stream, Standing>,
-    kept: Vec<Kept>,
+    kept: BTreeMap<i64, Kept>,
+    /// How many deliveries were ever kept.
+    numbers: i64,
 }
 
 /// How a session's or a meeting's stream stands towards the catalog.
@@ -86,17 +88,34 @@ impl Ledger {
     }
 
     pub(super) fn keep(&mut self, engine: &str, body: Bytes, now: Timestamp) {
-        if !self.kept.iter().any(|kept| kept.engine == engine && kept.body == body) {
-            self.kept.push(Kept { engine: engine.into(), body, received_at: now });
+        if !self.kept.values().any(|kept| kept.engine == engine && kept.body == body) {
+            self.numbers += 1;
+            self.kept.insert(self.numbers, Kept { engine: engine.into(), body, received_at: now });
         }
     }
 
     /// Drops what was kept before a time; returns how many.
     pub(super) fn expire_kept(&mut self, before: Timestamp) -> u64 {
-        self.kept.extract_if(.., |kept| kept.received_at < before).count() as u64
+        self.kept.extract_if(.., |_, kept| kept.received_at < before).count() as u64
     }
 
-    pub(super) fn kept(&self, limit: usize) -> Vec<Kept> {
-        self.kept.iter().take(limit).cloned().collect()
+    pub(super) fn kept(&self, after: i64, limit: usize) -> Vec<(i64, Kept)> {
+        let later = self.kept.range((Bound::Excluded(after), Bound::Unbounded));
+        later.take(limit).map(|(number, kept)| (*number, kept.clone())).collect()
+    }
+
+    pub(super) fn discard(&mut self, engine: &str, body: &Bytes) {
+        self.kept.retain(|_, kept| kept.engine != engine || kept.body != body);
+    }
+
+    /// Drops the oldest until the others count at most so many bytes; returns how many.
+    pub(super) fn bound_kept(&mut self, most: u64) -> u64 {
+        let mut bytes = 0;
+        let beyond = self.kept.iter().rev().find(|(_, kept)| {
+            bytes += kept.body.len() as u64 + KEPT_OVERHEAD;
+            bytes > most
+        });
+        let Some(last) = beyond.map(|(number, _)| *number) else { return 0 };
+        self.kept.extract_if(..=last, |_, _| true).count() as u64
     }
 }

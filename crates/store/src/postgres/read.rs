@@ -3,8 +3,8 @@
 use super::failure::Failure;
 use super::lease::Lease;
 use super::replicated::confirm;
-use super::values::{CLOCK, kind, limit, stream, streams, time};
-use crate::contract::{Kept, LinkKind};
+use super::values::{CLOCK, kind, limit, stream, streams};
+use crate::contract::{KEPT_OVERHEAD, LinkKind};
 use crate::digest::digest;
 use rollbook_core::id::{App, Stream};
 use std::time::Duration;
@@ -57,14 +57,22 @@ pub(super) async fn expire_kept(lease: &Lease, age: Duration) -> Result<u64, Fai
     Ok(lease.execute(&lease.prepare_cached(&sql).await?, &[&age]).await?)
 }
 
-pub(super) async fn kept(lease: &Lease, app: &App, most: usize) -> Result<Vec<Kept>, Failure> {
-    let sql = "SELECT engine, body, received_at FROM kept WHERE account = $1 AND app = $2 ORDER BY number LIMIT $3";
-    let statement = lease.prepare_cached(sql).await?;
-    let rows = lease.query(&statement, &[&app.account(), &app.app(), &limit(most)]).await?;
-    let mut kept = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let engine = String::from_utf8(row.try_get(0)?).map_err(|_| Failure::damaged("a kept delivery's engine is no text"))?;
-        kept.push(Kept { engine, body: row.try_get::<_, Vec<u8>>(1)?.into(), received_at: time(row, 2)? });
-    }
-    Ok(kept)
+pub(super) async fn discard(lease: &Lease, app: &App, engine: &str, body: &[u8]) -> Result<(), Failure> {
+    let sql = "DELETE FROM kept WHERE account = $1 AND app = $2 AND digest = $3";
+    lease.execute(&lease.prepare_cached(sql).await?, &[&app.account(), &app.app(), &&digest(engine, body)[..]]).await?;
+    Ok(())
+}
+
+/// Drops an app's oldest deliveries, as far as the later ones have more than `most` bytes with them; returns how many.
+pub(super) async fn bound_kept(lease: &Lease, app: &App, most: u64) -> Result<u64, Failure> {
+    let sql = format!(
+        "DELETE FROM kept WHERE account = $1 AND app = $2 AND number <= (
+             SELECT max(number) FROM (
+                 SELECT number, sum(octet_length(body) + {KEPT_OVERHEAD}) OVER (ORDER BY number DESC) AS bytes
+                 FROM kept WHERE account = $1 AND app = $2
+             ) AS counted WHERE bytes > $3
+         )"
+    );
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    Ok(lease.execute(&lease.prepare_cached(&sql).await?, &[&app.account(), &app.app(), &most]).await?)
 }

@@ -88,6 +88,12 @@ pub(super) fn keep(txn: &mut Txn<'_>, app: &App, engine: &str, body: &Bytes) -> 
     Ok(())
 }
 
+pub(super) fn discard(txn: &mut Txn<'_>, app: &App, engine: &str, body: &Bytes) -> Result<(), StoreError> {
+    let app = txn.app(app)?;
+    txn.prepare("DELETE FROM kept WHERE app = ?1 AND digest = ?2")?.execute((app, digest(engine, body)))?;
+    Ok(())
+}
+
 /// So many at once keep no append waiting for long.
 pub(super) const EXPIRED_AT_ONCE: u64 = 1000;
 
@@ -96,6 +102,12 @@ pub(super) fn expire_kept(txn: &Txn<'_>, age: Duration) -> Result<u64, StoreErro
     let before = txn.now().micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
     let sql = "DELETE FROM kept WHERE number IN (SELECT number FROM kept WHERE received_at < ?1 LIMIT ?2)";
     Ok(txn.prepare(sql)?.execute((before, EXPIRED_AT_ONCE))? as u64)
+}
+
+/// Drops some of an app's deliveries up to a number; returns how many.
+pub(super) fn drop_kept(txn: &Txn<'_>, app: AppNo, last: i64) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM kept WHERE number IN (SELECT number FROM kept WHERE app = ?1 AND number <= ?2 LIMIT ?3)";
+    Ok(txn.prepare(sql)?.execute((app, last, EXPIRED_AT_ONCE))? as u64)
 }
 
 pub(super) fn probe(txn: &Txn<'_>) -> Result<(), StoreError> {

@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_stale_length_never_replaces_a_greater_one() {
-        let (known, parent) = (Known::new(HashMap::new()), Uuid::from_u128(8));
+        let (known, parent) = (Known::new(HashMap::new(), Fresh::default()), Uuid::from_u128(8));
         let grown = Changes { children: HashMap::from([((1, parent), 3)]), ..published(1) };
         let era = known.unchanged(1, &[(STREAM, 0)], &[(parent, 2)]).err().unwrap();
         known.publish(grown);

@@ -3,7 +3,7 @@
 use super::known::AppNo;
 use super::txn::{head, many_children};
 use super::values::{kind, stream, time};
-use crate::contract::{Batch, Kept, LinkKind, Seq, StoreError};
+use crate::contract::{Batch, KEPT_OVERHEAD, Kept, LinkKind, Seq, StoreError};
 use rollbook_core::id::Stream;
 use rusqlite::{Connection, Error, OptionalExtension};
 use std::collections::BTreeSet;
@@ -93,11 +93,20 @@ pub(super) fn unsettled(conn: &Connection, app: AppNo) -> Result<Vec<Stream>, Er
     conn.prepare_cached(sql)?.query_map([app], |row| stream(row, 0))?.collect()
 }
 
-pub(super) fn kept(conn: &Connection, app: AppNo, limit: usize) -> Result<Vec<Kept>, Error> {
-    let sql = "SELECT engine, body, received_at FROM kept WHERE app = ?1 ORDER BY number LIMIT ?2";
+/// The kept deliveries after a number, each with its own.
+pub(super) fn kept(conn: &Connection, app: AppNo, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, Error> {
+    let sql = "SELECT number, engine, body, received_at FROM kept WHERE app = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
     let mut query = conn.prepare_cached(sql)?;
-    let rows = query.query_map((app, i64::try_from(limit).unwrap_or(i64::MAX)), |row| {
-        Ok(Kept { engine: row.get(0)?, body: row.get::<_, Vec<u8>>(1)?.into(), received_at: time(row, 2)? })
+    let rows = query.query_map((app, after, i64::try_from(limit).unwrap_or(i64::MAX)), |row| {
+        Ok((row.get(0)?, Kept { engine: row.get(1)?, body: row.get::<_, Vec<u8>>(2)?.into(), received_at: time(row, 3)? }))
     })?;
     rows.collect()
+}
+
+/// The number of the latest kept delivery with which, from the latest back, there are more than `most` bytes.
+pub(super) fn beyond(conn: &Connection, app: AppNo, most: u64) -> Result<Option<i64>, Error> {
+    let sql = "SELECT number FROM (SELECT number, sum(length(body) + ?3) OVER (ORDER BY number DESC) AS bytes FROM kept WHERE app = ?1)
+               WHERE bytes > ?2 ORDER BY number DESC LIMIT 1";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    conn.prepare_cached(sql)?.query_row((app, most, KEPT_OVERHEAD), |row| row.get(0)).optional()
 }

@@ -2,6 +2,7 @@
 
 use super::known::AppNo;
 use super::open::{self, OpenError};
+use super::read;
 use super::reader::{SqliteReader, number};
 use super::txn::{Txn, head};
 use super::values::{kind, stream, time};
@@ -91,7 +92,7 @@ impl Transfer for SqliteTransfer {
 
     async fn heads(&self, app: &App, after: Option<Stream>, limit: usize) -> Result<Vec<(Stream, Seq)>, StoreError> {
         let work = move |conn: &Connection, app| {
-            let streams = super::read::streams(conn, app, after, limit)?.into_iter();
+            let streams = read::streams(conn, app, after, limit)?.into_iter();
             Ok(streams.map(|stream| Ok((stream, head(conn, app, stream)?))).collect::<Result<_, Error>>()?)
         };
         self.reader.read(app, work).await
@@ -123,15 +124,7 @@ impl Transfer for SqliteTransfer {
     }
 
     async fn kept(&self, app: &App, after: i64, limit: usize) -> Result<Vec<(i64, Kept)>, StoreError> {
-        let work = move |conn: &Connection, app| {
-            let sql = "SELECT number, engine, body, received_at FROM kept WHERE app = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
-            let mut query = conn.prepare_cached(sql)?;
-            let rows = query.query_map((app, after, limit as i64), |row| {
-                Ok((row.get(0)?, Kept { engine: row.get(1)?, body: row.get::<_, Vec<u8>>(2)?.into(), received_at: time(row, 3)? }))
-            })?;
-            Ok(rows.collect::<Result<_, Error>>()?)
-        };
-        self.reader.read(app, work).await
+        self.reader.read(app, move |conn, app| Ok(read::kept(conn, app, after, limit)?)).await
     }
 
     async fn kept_at(&self, app: &App, kept: &[Kept]) -> Result<Vec<Option<Timestamp>>, StoreError> {

@@ -105,7 +105,11 @@ async fn what_is_stored_is_read_in_order_and_put_as_it_was() {
         theirs.put_kept(&other_app(), kept.clone()).await.unwrap();
         assert_eq!(theirs.kept_at(&other_app(), &kept).await.unwrap(), kept.iter().map(|kept| Some(kept.received_at)).collect::<Vec<_>>());
         let store = theirs.store();
-        assert_eq!(store.kept(&other_app(), 9).await.unwrap(), kept, "in the order in which they were kept");
+        assert_eq!(
+            store.kept(&other_app(), 0, 9).await.unwrap().into_iter().map(|(_, kept)| kept).collect::<Vec<_>>(),
+            kept,
+            "in the order in which they were kept"
+        );
         assert_eq!(store.unsettled(&app()).await.unwrap(), [session(1), meeting(1)]);
     }
 }

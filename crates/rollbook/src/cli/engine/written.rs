@@ -75,7 +75,8 @@ mod tests {
         assert_eq!(read("identity=[\"id\", \"email\"]"), toml::Value::from(vec!["id", "email"]));
         assert_eq!((read("n=62"), read("b=true")), (62.into(), true.into()));
         for text in ["https://hooks.example.org/bbb?a=1", "", "1\nx = 2", "# x"] {
-            assert_eq!(read(&format!("url={text}")), text.into());
+            let written = format!("url={text}");
+            assert_eq!(read(&written), text.into());
         }
         assert!(option("loud").is_err());
     }

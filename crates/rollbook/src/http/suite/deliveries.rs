@@ -115,3 +115,59 @@ async fn some_engines_deliver_below_their_address() {
     assert_eq!(api.post(&below, "application/json", body).await.data(), json!({"accepted": 1, "duplicates": 0}));
     knock(&api, &below, None, body).await.failure(401);
 }
+
+const RETRY: &str = "/v1/accounts/acme/apps/school/quarantine/retry";
+
+async fn retry(api: &Api, query: &str) -> Value {
+    let request = Request::post(format!("{RETRY}{query}")).header("authorization", "Bearer admin");
+    api.send(request.body(Body::empty()).unwrap()).await.data()["deliveries"].take()
+}
+
+#[tokio::test]
+async fn what_was_kept_is_translated_anew() {
+    let api = Api::new().await;
+    let unknown = r#"{"event":"participant_joined","room":{"sid":"RM_a"}}"#;
+    for body in [unknown, "no JSON"] {
+        knock(&api, LIVEKIT, Some("Bearer ingest"), body).await.data();
+    }
+    // Another content under a known id.
+    for body in [JOINED.to_owned(), JOINED.replace("Ann", "Eve")] {
+        knock(&api, LIVEKIT, Some("Bearer ingest"), body).await.data();
+    }
+    let answer = retry(&api, "").await;
+    let told: Vec<_> = answer.as_array().unwrap().iter().map(|kept| (kept["engine"].clone(), kept["kept"].clone())).collect();
+    assert_eq!(told[0], (json!("livekit"), json!("item 0: participant: is required: an object")));
+    assert_eq!(told[1].0, json!("livekit"));
+    assert!(told[1].1.as_str().unwrap().starts_with("item 0: "), "{told:?}");
+    assert_eq!(told[2].1, json!("it contradicts what is known, in 1 of its events"));
+    assert!(api.metrics.text().contains(r#"rollbook_engine_deliveries_retried_total{engine="livekit",outcome="kept"} 3"#));
+    let (first, second) = (answer[0]["number"].as_u64().unwrap(), answer[1]["number"].as_u64().unwrap());
+    assert_eq!(retry(&api, &format!("?only={first}")).await.as_array().unwrap().len(), 1);
+    assert_eq!(retry(&api, &format!("?only={}", second + 1000)).await, json!([]));
+    assert_eq!(retry(&api, &format!("?after={first}")).await[0]["number"], second);
+    let request = |token: &str| Request::post(RETRY).header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap();
+    for (token, status) in [("nobody", 401), ("other-app", 404), ("ingest", 403), ("read", 403)] {
+        api.send(request(token)).await.failure(status);
+    }
+    let bad = Request::post(format!("{RETRY}?after=x")).header("authorization", "Bearer admin").body(Body::empty()).unwrap();
+    assert!(api.send(bad).await.failure(400).contains("\"after\" must be a whole number from 0"));
+}
+
+#[tokio::test]
+async fn what_can_be_translated_is_recorded_and_dropped() {
+    let api = Api::new().await;
+    let app = rollbook_core::id::App::new("acme", "school").unwrap();
+    // As an earlier rollbook would have left it, which knew less.
+    api.store.keep(&app, "livekit", JOINED.into()).await.unwrap();
+    api.store.keep(&app, "livekit", r#"{"event":"track_published"}"#.into()).await.unwrap();
+    api.store.keep(&app, "skype", "{}".into()).await.unwrap();
+    let outcome = |kept: &Value| (kept["accepted"].clone(), kept["kept"].clone());
+    let answer = retry(&api, "").await;
+    let expected = [(json!(1), Value::Null), (json!(0), Value::Null), (json!(0), json!("no engine of the app is called \"skype\""))];
+    assert_eq!(answer.as_array().unwrap().iter().map(outcome).collect::<Vec<_>>(), expected);
+    assert_eq!(retry(&api, "").await.as_array().unwrap().len(), 1);
+    assert_eq!(api.get(&format!("{KIT}/sessions")).await.data()["sessions"][0]["live_participants"], 1);
+    api.faults.set_down(true);
+    let request = Request::post(RETRY).header("authorization", "Bearer admin").body(Body::empty()).unwrap();
+    api.send(request).await.failure(503);
+}

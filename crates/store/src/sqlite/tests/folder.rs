@@ -30,7 +30,7 @@ async fn all_is_there_after_opening_again() {
         let list = store.sessions(&app(), &SessionFilter::default(), BY_START, 0..9).await.unwrap();
         let since = store.since(&app(), &known).await.unwrap();
         let linked = store.linked(&app(), LinkKind::Source, source(3).id).await.unwrap();
-        let (unsettled, kept) = (store.unsettled(&app()).await.unwrap(), store.kept(&app(), 9).await.unwrap());
+        let (unsettled, kept) = (store.unsettled(&app()).await.unwrap(), store.kept(&app(), 0, 9).await.unwrap());
         (list, since, linked, unsettled, kept, store.streams(&app(), None, 9).await.unwrap())
     };
     let before = {
