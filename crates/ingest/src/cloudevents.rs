@@ -60,12 +60,15 @@ pub fn read<'h>(
     match media::form(content_type, !attributes.is_empty(), body.is_empty()).map_err(ReadError::Unsupported)? {
         Form::Structured => structured(body),
         Form::Batch => batch(body),
-        Form::Lines => Ok(judged(lines(body))),
+        Form::Lines => Ok(judged(lines(body), body.len() / USUAL)),
         Form::Binary => binary(&attributes, body),
     }
 }
 
 type Judgement = Result<Event, String>;
+
+/// How many bytes an event of a request mostly has at least, so that the list of them is not moved as it grows.
+const USUAL: usize = 256;
 
 fn malformed(error: &impl ToString) -> ReadError {
     ReadError::Malformed(error.to_string())
@@ -76,13 +79,13 @@ fn structured(body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     if items.is_array() {
         return Err(malformed(&"an array is a batch: send it as application/cloudevents-batch+json"));
     }
-    every(items)
+    every(items, body.len())
 }
 
 fn batch(body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     let items = Items::open(body).map_err(|error| malformed(&error))?;
     if items.is_array() {
-        return every(items);
+        return every(items, body.len());
     }
     Err(match parse(body) {
         Ok(_) => malformed(&"a batch is an array"),
@@ -90,13 +93,14 @@ fn batch(body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     })
 }
 
-fn every(items: Items<'_>) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
+fn every(items: Items<'_>, body_length: usize) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     let (mut broken, mut earlier) = (None, Earlier::default());
     let sound = items.map_while(|item| item.map_err(|error| broken = Some(error)).ok());
-    let results = judged(sound.map(|item| match item {
+    let sound = sound.map(|item| match item {
         Item::Sound(value) => whole_event(&value, &mut earlier),
         Item::Defective(error) => Err(error.to_string()),
-    }));
+    });
+    let results = judged(sound, body_length / USUAL);
     broken.map_or(Ok(results), |error: JsonError| Err(malformed(&error)))
 }
 
@@ -112,7 +116,7 @@ fn lines(body: &[u8]) -> impl Iterator<Item = Judgement> {
 fn binary(attributes: &[(&str, &[u8])], body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     let data = if body.iter().all(u8::is_ascii_whitespace) { None } else { Some(parse(body).map_err(|error| malformed(&error))?) };
     let event = headers::envelope(attributes).and_then(|envelope| envelope.event(data.as_ref(), &mut Earlier::default()));
-    Ok(judged(std::iter::once(event.map_err(|fault| fault.to_string()))))
+    Ok(judged(std::iter::once(event.map_err(|fault| fault.to_string())), 0))
 }
 
 fn whole_event(value: &Json<'_>, earlier: &mut Earlier) -> Judgement {
@@ -123,9 +127,10 @@ fn whole_event(value: &Json<'_>, earlier: &mut Earlier) -> Judgement {
     event().map_err(|fault| fault.to_string())
 }
 
-fn judged(events: impl Iterator<Item = Judgement>) -> Vec<Result<Event, BadEvent>> {
+/// Room is made for so many and one more.
+fn judged(events: impl Iterator<Item = Judgement>, expected: usize) -> Vec<Result<Event, BadEvent>> {
     let mut bad = 0;
-    let mut results = Vec::new();
+    let mut results = Vec::with_capacity(expected + 1);
     for (index, judgement) in events.enumerate() {
         bad += usize::from(judgement.is_err());
         results.push(judgement.map_err(|message| BadEvent { index, message }));

@@ -112,12 +112,13 @@ impl<'a> Parser<'a> {
         if self.take(byte) { Ok(()) } else { Err(self.fault(Problem::Expected(what))) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) -> usize {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let count = rest.iter().position(|b| !wanted(*b)).unwrap_or(rest.len());
-        self.at += count;
-        count
+        let start = self.at;
+        while self.peek().is_some_and(|byte| wanted(byte)) {
+            self.at += 1;
+        }
+        self.at - start
     }
 
     pub(super) fn skip_space(&mut self) {

@@ -2,9 +2,11 @@
 
 use super::failure::Failure;
 use super::lease::Lease;
+use super::schema::expect_later_batches;
 use super::values::{bounded, kind};
 use crate::contract::{Batch, Kept, Link};
 use crate::digest::digest;
+use rollbook_core::codec::Version;
 use rollbook_core::id::{App, Stream, StreamKind};
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -20,6 +22,9 @@ async fn into(lease: &Lease, columns: &str, types: &[Type]) -> Result<BinaryCopy
 
 pub(super) async fn batches(lease: &Lease, app: &App, batches: &[Batch]) -> Result<(), Failure> {
     lease.batch_execute("BEGIN").await?;
+    if batches.iter().any(|batch| Version::of(&batch.batch) != Some(Version::One)) {
+        expect_later_batches(lease).await?;
+    }
     let types = [Type::TEXT, Type::TEXT, Type::INT2, Type::UUID, Type::INT8, Type::INT8, Type::BYTEA];
     let mut out = pin!(into(lease, "journal (account, app, kind, stream, seq, received_at, batch)", &types).await?);
     for Batch { stream, seq, batch, received_at } in batches {

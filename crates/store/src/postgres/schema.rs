@@ -5,6 +5,8 @@
 //! raises only the first. (Binaries of the first version know no `step`; they go by `version` alone.)
 
 use super::connect::ConnectError;
+use super::failure::Failure;
+use super::lease::Lease;
 use super::locks::MIGRATION;
 use deadpool_postgres::ClientWrapper;
 
@@ -22,7 +24,17 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("migrations/0001.sql"), compatible: false },
     Step { sql: include_str!("migrations/0002.sql"), compatible: true },
     Step { sql: include_str!("migrations/0003.sql"), compatible: true },
+    Step { sql: include_str!("migrations/0004.sql"), compatible: true },
 ];
+
+/// The step that a binary must know where there are batches of a version after the first.
+const LATER_BATCHES: i32 = 4;
+
+/// Shuts out the binaries that read no batches but those of the first version.
+pub(super) async fn expect_later_batches(lease: &Lease) -> Result<(), Failure> {
+    lease.execute("UPDATE rollbook_schema SET version = $1 WHERE version < $1", &[&LATER_BATCHES]).await?;
+    Ok(())
+}
 
 /// How far a database has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -27,6 +27,8 @@ pub(super) fn after(conn: &Connection, app: AppNo, known: &[(Stream, Seq)]) -> R
         }
         let end = match new.last() {
             Some(batch) => batch.seq,
+            // A stream without batches, of which a commit may find many.
+            None if *seq == 0 => 0,
             None => head(conn, app, *stream)?,
         };
         missing.heads.push((*stream, end));

@@ -72,6 +72,23 @@ fn unavailable(result: Result<(), StoreError>) -> String {
     result.unwrap_err().to_string()
 }
 
+/// A database that nodes of an earlier release may use is theirs until it gets what they can't read.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_a_later_version_shut_out_older_nodes() {
+    let url = cluster().schema().await;
+    let target = Place::Database(url.clone()).target().await;
+    let (_, schema) = url.rsplit_once("%3D").unwrap();
+    let client = cluster().client().await;
+    let version = async || client.query_one(&format!("SELECT version FROM {schema}.rollbook_schema"), &[]).await.unwrap().get::<_, i32>(0);
+    let batch = |seq, bytes| Batch { stream: session(1), seq, batch: Bytes::from_static(bytes), received_at: at(1) };
+    target.put_batches(&app(), vec![batch(1, &[1, 0])]).await.unwrap();
+    assert_eq!(version().await, 1);
+    target.put_batches(&app(), vec![batch(2, &[1, 0]), batch(3, &[2, 0])]).await.unwrap();
+    assert_eq!(version().await, 3);
+    Place::Database(url.clone()).served().await.unwrap();
+    assert_eq!(version().await, 3, "who knows the step leaves it");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_stored_is_read_in_order_and_put_as_it_was() {
     for (from, to) in Place::both().await.into_iter().zip(Place::both().await.into_iter().rev()) {

@@ -1,0 +1,2 @@
+-- Binaries that know this step read batches of version 2. There are none until a ledger is moved here that has some; then they are all that
+-- may start.
