@@ -44,13 +44,15 @@ pub struct Engines {
 }
 
 type ByName = BTreeMap<Box<str>, Arc<dyn Engine>>;
+/// Account, app and name.
+type EngineOfApp = (Box<str>, Box<str>, Box<str>);
 
 struct Known {
     /// By account and app.
     of_apps: BTreeMap<(Box<str>, Box<str>), ByName>,
     of_all: ByName,
     /// Those engines of apps whose keys are fetched.
-    fetched: BTreeMap<(Box<str>, Box<str>, Box<str>), Arc<FetchedKeys>>,
+    fetched: BTreeMap<EngineOfApp, Arc<FetchedKeys>>,
     clock: Clock,
 }
 
@@ -188,7 +190,7 @@ impl Engines {
             tasks.spawn(async move { keys.keep().await });
         }
         while tasks.join_next().await.is_some() {}
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// The time by which signatures are judged.

@@ -183,10 +183,14 @@ impl Poller {
     /// What is found is recorded, even where not everything could be asked.
     async fn poll(&mut self) -> (Found, Result<(), PollError>) {
         let mut found = Found::default();
+        self.healer.begin();
         let outcome = match &self.engine {
             Engine::LiveKit(livekit) => livekit.poll(&self.client, &mut self.healer, &mut found).await,
             Engine::Janus(janus) => janus.poll(&self.client, &mut self.healer, &mut self.unheard, &mut found).await,
         };
+        if outcome.is_ok() {
+            self.healer.end();
+        }
         (found, outcome)
     }
 }

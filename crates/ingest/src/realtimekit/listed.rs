@@ -171,7 +171,7 @@ fn listed<T>(answer: &[u8], member: &str, read: impl Fn(Fields<'_>) -> Result<T,
     let items = items.iter().enumerate().map(read).collect::<Result<_, _>>()?;
     let paging = answer.object("paging")?.map_or_else(|| data.object("paging"), |paging| Ok(Some(paging))).map_err(in_data)?;
     let total = paging.and_then(|paging| match paging.get("total_count") {
-        Some(Json::Number(digits)) => u64::try_from(Decimal::read(digits, 0).whole).ok(),
+        Some(Json::Number(digits)) => Some(Decimal::read(digits, 0).whole),
         _ => None,
     });
     Ok(Listed { items, total })

@@ -17,14 +17,18 @@ const CONFIRM: i64 = DAY / 4;
 pub(super) struct Healer {
     pub(super) app: App,
     pub(super) ledger: Ledger,
-    /// The streams whose rosters the last poll gave.
+    /// The streams whose rosters polls gave, up to the last one that was complete.
     said: BTreeMap<Stream, Said>,
+    /// Counts the polls.
+    poll: u64,
     /// Sessions that go on and that this engine never reported to.
     foreign: BTreeSet<Uuid>,
 }
 
 /// What an engine said of a session.
 struct Said {
+    /// In which poll.
+    poll: u64,
     /// The last roster, where it is not recorded.
     unrecorded: Option<Event>,
     /// What differed when a roster was last recorded.
@@ -47,25 +51,36 @@ struct Differences {
 
 impl Healer {
     pub(super) fn new(app: App, ledger: Ledger) -> Self {
-        Self { app, ledger, said: BTreeMap::new(), foreign: BTreeSet::new() }
+        Self { app, ledger, said: BTreeMap::new(), poll: 0, foreign: BTreeSet::new() }
+    }
+
+    /// Whatever is healed from here on is of another poll.
+    pub(super) fn begin(&mut self) {
+        self.poll += 1;
+    }
+
+    /// The poll is complete: of what it gave no roster, nothing needs to be remembered.
+    pub(super) fn end(&mut self) {
+        self.said.retain(|_, said| said.poll == self.poll);
     }
 
     /// Records those of an engine's rosters that mend something, and counts them in `recorded`. `attended` are the sessions that have somebody
-    /// in, read after the rosters were given.
+    /// in, read after the rosters were given, and soon: what happens in between looks like a difference, and is recorded for nothing.
     ///
     /// # Errors
     /// Where the ledger can't read or take anything. What was recorded before is.
     pub(super) async fn heal(&mut self, rosters: Vec<Event>, attended: &[Summary], recorded: &mut usize) -> Result<(), IngestError> {
-        let mut before = std::mem::take(&mut self.said);
         for roster in rosters {
             let stream = self.app.stream_of(&roster);
             let inside = self.inside(stream, attended).await?;
-            let mut said = before.remove(&stream).unwrap_or_else(|| Said::first(roster.time));
+            let mut said = self.said.remove(&stream).unwrap_or_else(|| Said::first(roster.time));
+            said.poll = self.poll;
             let differ = differences(&self.app, stream, &roster, &inside);
             let events = said.worth_recording(roster, differ);
             if !events.is_empty() {
                 *recorded += self.ledger.ingest(&self.app, events).await?.accepted;
             }
+            // Where that failed, nothing is known to have been told.
             self.said.insert(stream, said);
         }
         Ok(())
@@ -104,7 +119,7 @@ impl Healer {
 
 impl Said {
     fn first(at: Timestamp) -> Self {
-        Self { unrecorded: None, told: Differences::default(), again: None, confirmed: at }
+        Self { poll: 0, unrecorded: None, told: Differences::default(), again: None, confirmed: at }
     }
 
     /// What is to be recorded. Where someone is gone, the roster before tells that they were in until then, which is how exactly it is known.

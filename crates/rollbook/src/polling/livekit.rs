@@ -14,7 +14,7 @@ use rollbook_store::StoreError;
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
-/// After so many rooms it is asked whether they are still what they were.
+/// So many rooms are asked about before it is asked whether they are still what they were, and compared with the ledger.
 const ROOMS_AT_ONCE: usize = 50;
 /// After so many failures in a row the server is taken to be away.
 const FAILURES: usize = 3;
@@ -26,13 +26,11 @@ pub(super) struct LiveKit {
     key: Secret,
 }
 
-/// What the servers said.
-struct Told {
-    /// Each room's roster, of the rooms that could be asked about.
-    rosters: Vec<Event>,
-    /// The rooms that there were before any was asked about, and when that was.
-    rooms: Vec<Room>,
-    since: Timestamp,
+/// Which rooms the servers had before any was asked about.
+struct Listed {
+    rooms: Vec<(String, Vec<Room>)>,
+    /// When that was at the earliest.
+    at: Timestamp,
     tolerance: i64,
 }
 
@@ -41,39 +39,38 @@ impl LiveKit {
         Self { urls, key }
     }
 
-    /// Asks who is in, and records what the ledger lacks.
+    /// Asks who is in, and records what the ledger lacks, some rooms at a time. Where it can't be said which rooms there are, nothing can; a
+    /// room that can't be asked about keeps none of the others.
     pub(super) async fn poll(&self, client: &Client, healer: &mut Healer, found: &mut Found) -> Result<(), PollError> {
-        let (asking, client) = (self.clone(), client.clone());
-        let (told, failed) = on_a_thread(move |wanted| asking.ask(&client, wanted)).await??;
-        found.rooms = told.rooms.len();
+        let (asking, with) = (self.clone(), client.clone());
+        let listed = on_a_thread(move |wanted| asking.list(&with, wanted)).await??;
         let attended = healer.ledger.attended(&healer.app).await?;
-        let mut rosters = gone(healer, &attended, &told).await?;
-        rosters.extend(told.rosters);
-        healer.heal(rosters, &attended, &mut found.rosters).await?;
+        let gone = gone(healer, &attended, &listed).await?;
+        healer.heal(gone, &attended, &mut found.rosters).await?;
+        let mut failed = None;
+        for (url, rooms) in listed.rooms {
+            for some in rooms.chunks(ROOMS_AT_ONCE) {
+                let (asking, with, url, some) = (self.clone(), client.clone(), url.clone(), some.to_vec());
+                found.rooms += some.len();
+                let (rosters, error) = on_a_thread(move |wanted| asking.rosters(&with, &url, &some, wanted)).await??;
+                failed = failed.or(error);
+                let attended = healer.ledger.attended(&healer.app).await?;
+                healer.heal(rosters, &attended, &mut found.rosters).await?;
+            }
+        }
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// What all servers say, and what went wrong with a room. Where it can't be said which rooms there are, nothing can.
-    fn ask(&self, client: &Client, wanted: &Wanted) -> Result<(Told, Option<AskError>), AskError> {
-        let mut all = Told { rosters: Vec::new(), rooms: Vec::new(), since: Timestamp::MAX, tolerance: 0 };
-        let mut lists = Vec::new();
+    fn list(&self, client: &Client, wanted: &Wanted) -> Result<Listed, AskError> {
+        let mut listed = Listed { rooms: Vec::new(), at: Timestamp::MAX, tolerance: 0 };
         for url in &self.urls {
             wanted.still()?;
             let (rooms, at, tolerance) = self.rooms(client, url, &[])?;
-            all.since = all.since.min(at);
-            all.tolerance = all.tolerance.max(tolerance);
-            lists.push((url, rooms));
+            listed.at = listed.at.min(at);
+            listed.tolerance = listed.tolerance.max(tolerance);
+            listed.rooms.push((url.clone(), rooms));
         }
-        let mut failed = None;
-        for (url, rooms) in lists {
-            for some in rooms.chunks(ROOMS_AT_ONCE) {
-                let (rosters, error) = self.rosters(client, url, some, wanted)?;
-                all.rosters.extend(rosters);
-                failed = failed.or(error);
-            }
-            all.rooms.extend(rooms);
-        }
-        Ok((all, failed))
+        Ok(listed)
     }
 
     /// The rosters of some rooms of a server: of those that were the same before and after.
@@ -111,8 +108,9 @@ impl LiveKit {
 }
 
 /// A roster of nobody for each session that LiveKit reported to and has no room for.
-async fn gone(healer: &mut Healer, attended: &[Summary], told: &Told) -> Result<Vec<Event>, StoreError> {
-    let there: BTreeSet<Uuid> = told.rooms.iter().map(|room| asking::session(&healer.app, room)).collect();
+async fn gone(healer: &mut Healer, attended: &[Summary], listed: &Listed) -> Result<Vec<Event>, StoreError> {
+    let rooms = listed.rooms.iter().flat_map(|(_, rooms)| rooms);
+    let there: BTreeSet<Uuid> = rooms.map(|room| asking::session(&healer.app, room)).collect();
     let ours = healer.reported_by(SOURCE, attended, |session| !there.contains(&session.id)).await?;
-    Ok(ours.into_iter().map(|session| asking::gone(session, told.since, told.tolerance)).collect())
+    Ok(ours.into_iter().map(|session| asking::gone(session, listed.at, listed.tolerance)).collect())
 }

@@ -205,6 +205,25 @@ async fn a_leave_that_is_lost_right_after_the_join_was_ends_too() {
 }
 
 #[tokio::test]
+async fn who_stays_for_long_is_heard_of_now_and_then() {
+    let mut scene = Scene::new().await;
+    let ann = scene.participant("ann", 0);
+    scene.hears("participant_joined", "RM_1", &ann, 0).await;
+    let healer = &mut scene.poller.healer;
+    let mut recorded = Vec::new();
+    for hours in [0, 1, 5, 7, 8, 14] {
+        let answer = json!({"participants": [ann]}).to_string();
+        let room = Room { sid: "RM_1".into(), name: "algebra".into() };
+        let roster = asking::roster(&room, answer.as_bytes(), clock::now().plus(hours * 3600 * SECOND), 5 * SECOND).unwrap();
+        let attended = healer.ledger.attended(&scene.app).await.unwrap();
+        let mut count = 0;
+        healer.heal(vec![roster], &attended, &mut count).await.unwrap();
+        recorded.push(count);
+    }
+    assert_eq!(recorded, [0, 0, 0, 1, 0, 1]);
+}
+
+#[tokio::test]
 async fn a_room_that_is_gone_has_nobody_in_and_another_engines_sessions_are_none_of_its() {
     let mut scene = Scene::new().await;
     let ann = scene.participant("ann", 0);
