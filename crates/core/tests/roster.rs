@@ -1,5 +1,4 @@
 //! A roster's bytes say what was written: every field of every row, in every order, whatever the times, texts and events are.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use proptest::prelude::*;
 use rollbook_core::fold::{Anomaly, AnomalyKind, ClosedBy, Stay, Validity};

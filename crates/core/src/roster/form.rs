@@ -278,13 +278,16 @@ impl<'a> RowView<'a> {
         let (left_at, length) = if flags & IS_IN == 0 { (Some(implied), Length::Gone(length)) } else { (None, Length::In(joined_at)) };
         let updated_at = left_at.unwrap_or(joined_at);
         let tables = self.tables;
-        let shown = Shown { joined_at, left_at, length, created_at: joined_at, updated_at, session: 0, flags, rest, tables };
-        if flags & RARE == 0 { shown } else { self.rarely(shown) }
+        let mut shown = Shown { joined_at, left_at, length, created_at: joined_at, updated_at, session: 0, flags, rest, tables };
+        if flags & RARE != 0 {
+            self.rarely(&mut shown);
+        }
+        shown
     }
 
     /// What most rows lack.
-    fn rarely(&self, mut shown: Shown<'a>) -> Shown<'a> {
-        let Shown { joined_at, flags, mut rest, .. } = shown;
+    fn rarely(&self, shown: &mut Shown<'a>) {
+        let Shown { joined_at, flags, mut rest, .. } = *shown;
         let is = |bit| flags & bit != 0;
         if is(OTHER_SESSION) {
             shown.session = rest.number();
@@ -304,7 +307,7 @@ impl<'a> RowView<'a> {
         if is(UPDATED) {
             shown.updated_at = self.form.take_later(shown.updated_at, &mut rest);
         }
-        Shown { rest, ..shown }
+        shown.rest = rest;
     }
 
     /// The peer's id.

@@ -38,8 +38,9 @@ impl<'a> Params<'a> {
     /// Picks the known parameters out of a query.
     pub(super) fn read(query: Option<&'a str>, known: &[Param]) -> Result<Self, ApiError> {
         let mut given: Vec<(&'static str, Cow<'a, str>)> = Vec::new();
-        for pair in query.unwrap_or_default().split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for pair in query.unwrap_or_default().as_bytes().split(|byte| *byte == b'&') {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let value = pair.get(name.len() + 1..).unwrap_or_default();
             let name = decode(name);
             let Some(param) = known.iter().find(|param| param.name.as_bytes() == &*name) else { continue };
             if given.iter().any(|(name, _)| *name == param.name) {
@@ -132,12 +133,12 @@ fn refuse(name: &str, value: &str, allowed: &str) -> ApiError {
 }
 
 /// Undoes `+` and percent signs; a percent sign that starts no escape stands for itself, as in every browser.
-fn decode(text: &str) -> Cow<'_, [u8]> {
-    if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
-        return Cow::Borrowed(text.as_bytes());
+fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text);
     }
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let [first, after @ ..] = rest {
         let escaped = |hex: &[u8]| hex.iter().try_fold(0, |n, digit| Some(n * 16 + char::from(*digit).to_digit(16)?));
         rest = after;
