@@ -84,7 +84,7 @@ impl SqliteStore {
 
     fn start(folder: Folder, mut conn: Connection, clock: Clock, tuning: Tuning) -> Result<Self, OpenError> {
         let failed = |error| OpenError::database(folder.ledger(), &error);
-        let known = Arc::new(Known::new(apps(&conn).map_err(failed)?, Fresh::read(&conn).map_err(failed)?));
+        let known = Arc::new(Known::new(apps(&conn).map_err(failed)?, Fresh::open(&mut conn, tuning.fresh).map_err(failed)?));
         let readers = Readers::new(folder.ledger().into(), most_readers());
         let checkpoints = Checkpoints::start(&mut conn, folder.ledger(), tuning.log).map_err(failed)?;
         let upkeep = Upkeep { moving: Moving::default(), many: tuning.fresh };

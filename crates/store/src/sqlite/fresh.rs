@@ -10,7 +10,7 @@ use super::values::{kind, stream, uuid};
 use crate::contract::{Link, LinkKind, StoreError};
 use rollbook_core::id::Stream;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Error, Row};
+use rusqlite::{Connection, Error, Row, Statement};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,16 +36,18 @@ pub(super) fn waits(link: &Link) -> bool {
 pub(super) struct Fresh(Mutex<BTreeSet<Of>>);
 
 impl Fresh {
-    /// Those that the database has.
-    pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
-        let mut query = conn.prepare("SELECT app, kind, to_kind, to_id, ids FROM fresh")?;
-        let mut rows = query.query([])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            let app = row.get(0)?;
-            all.extend(of_row(row, 1)?.into_iter().map(|link| (app, link)));
+    /// Those that the database has. Where there are more than a move that is under way leaves, all of them move: else a process that always
+    /// ends before its move is done would let them pile up.
+    pub(super) fn open(conn: &mut Connection, many: usize) -> rusqlite::Result<Self> {
+        let all = of_all(conn)?;
+        if all.len() <= many + many / MOVED_FOR_ONE {
+            return Ok(Self(Mutex::new(all)));
         }
-        Ok(Self(Mutex::new(all.into_iter().collect())))
+        let txn = conn.transaction()?;
+        add_to_table(&mut *txn.prepare_cached(ADD)?, &all)?;
+        txn.execute("DELETE FROM fresh", [])?;
+        txn.commit()?;
+        Ok(Self::default())
     }
 
     /// Adds what was committed.
@@ -110,11 +112,7 @@ impl Moving {
             Self::Moving { upto, after } => {
                 let from = after.map_or(Bound::Unbounded, Bound::Excluded);
                 let links: Vec<Of> = fresh.lock().range((from, Bound::Unbounded)).take(added * MOVED_FOR_ONE).copied().collect();
-                let mut add =
-                    txn.prepare("INSERT OR IGNORE INTO links (app, kind, from_id, to_kind, to_id) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-                for (app, link) in &links {
-                    add.execute((app, link.kind as u8, link.from.into_bytes(), kind(link.to), link.to.id.into_bytes()))?;
-                }
+                add_to_table(&mut *txn.prepare(ADD)?, &links)?;
                 let then = match links.last() {
                     Some(last) => Self::Moving { upto, after: Some(*last) },
                     None if added == 0 => self,
@@ -141,6 +139,27 @@ pub(super) fn write(txn: &mut Txn<'_>, app: AppNo, links: &[Link]) -> rusqlite::
         txn.add_fresh(alike.iter().map(|link| (app, *link)));
     }
     Ok(())
+}
+
+const ADD: &str = "INSERT OR IGNORE INTO links (app, kind, from_id, to_kind, to_id) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+fn add_to_table<'a>(add: &mut Statement<'_>, links: impl IntoIterator<Item = &'a Of>) -> rusqlite::Result<()> {
+    for (app, link) in links {
+        add.execute((app, link.kind as u8, link.from.into_bytes(), kind(link.to), link.to.id.into_bytes()))?;
+    }
+    Ok(())
+}
+
+/// All look-ups that wait, of every app.
+fn of_all(conn: &Connection) -> rusqlite::Result<BTreeSet<Of>> {
+    let mut query = conn.prepare("SELECT app, kind, to_kind, to_id, ids FROM fresh")?;
+    let mut rows = query.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let app = row.get(0)?;
+        all.extend(of_row(row, 1)?.into_iter().map(|link| (app, link)));
+    }
+    Ok(all.into_iter().collect())
 }
 
 /// The app's look-ups in the table, of all kinds or of one.

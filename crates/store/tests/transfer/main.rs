@@ -85,6 +85,7 @@ async fn batches_of_a_later_version_shut_out_older_nodes() {
     assert_eq!(version().await, 1);
     target.put_batches(&app(), vec![batch(2, &[1, 0]), batch(3, &[2, 0])]).await.unwrap();
     assert_eq!(version().await, 3);
+    drop(target);
     Place::Database(url.clone()).served().await.unwrap();
     assert_eq!(version().await, 3, "who knows the step leaves it");
 }

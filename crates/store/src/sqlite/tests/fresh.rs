@@ -70,6 +70,21 @@ async fn look_ups_are_found_before_they_move_while_they_do_and_after() {
 }
 
 #[tokio::test]
+async fn a_process_that_ends_again_and_again_lets_nothing_pile_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = BTreeSet::new();
+    for n in 0..20u128 {
+        let store = hasty(folder.path());
+        let links = links_of(n, 1);
+        expected.extend(links.iter().copied());
+        append(&store, [Entry { links, ..entry(session(1), n as u64, "x") }]).await.unwrap();
+        let waiting = ask_writer(&store, "SELECT coalesce(sum(length(ids)), 0) / 16 FROM fresh").await;
+        assert!(waiting <= 12, "{waiting} after {n}");
+        all_is_found(&store, folder.path(), &expected).await;
+    }
+}
+
+#[tokio::test]
 async fn a_move_that_was_undone_begins_again() {
     let folder = tempfile::tempdir().unwrap();
     let (store, commits) = watched_by(folder.path(), Tuning { fresh: 5, ..Tuning::USUAL });
