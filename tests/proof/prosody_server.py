@@ -173,7 +173,7 @@ class Client:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # closed already
-        self._reader.join()
+        self._reader.join(5)
         self._socket.close()
 
     def _iq(self, query):

@@ -4,6 +4,7 @@
 use crate::report_line;
 use clap::Args;
 use rollbook::config::{Settings, StorePlace};
+use rollbook::engines::EngineTable;
 use rollbook::serve::{self, Listeners, Opened};
 use rollbook::tokens::TokenTable;
 use rollbook_store::{PostgresOptions, PostgresStore};
@@ -30,8 +31,9 @@ pub(crate) fn run(args: UncheckedArgs) -> anyhow::Result<Value> {
     serve::runtime()?.block_on(async {
         let store = PostgresStore::connect(&store, PostgresOptions { unchecked: true, ..PostgresOptions::default() }).await?;
         let tokens = Arc::new(TokenTable::new(store.tokens()));
+        let engines = Arc::new(EngineTable::new(store.engines()));
         let segments = Some(settings.data.join("segments").join(store.id().to_string()));
-        let opened = Opened { store: Arc::new(store), tokens, segments, replica_reads: None };
+        let opened = Opened { store: Arc::new(store), tokens, engines, segments, replica_reads: None };
         let running = serve::start(&settings, &opened, Listeners::bind(&settings).await?)?;
         report_line(&json!({"url": format!("http://{}", running.address)}));
         serve::told_to_stop().await;

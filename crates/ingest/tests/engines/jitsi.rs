@@ -133,5 +133,9 @@ fn a_room_that_is_made_anew_has_nobody_of_before() {
         ]
     );
     let late = [story.as_slice(), &[left("b", 200, 220)]].concat();
-    assert_eq!(without(&[], &*jitsi, &late, SEVEN + 3600)[1], "07:03:20 algebra (ended 07:07:40): u-b 07:03:20-07:03:40", "a leave has the last word");
+    assert_eq!(
+        without(&[], &*jitsi, &late, SEVEN + 3600)[1],
+        "07:03:20 algebra (ended 07:07:40): u-b 07:03:20-07:03:40",
+        "a leave has the last word"
+    );
 }

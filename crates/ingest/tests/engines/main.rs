@@ -9,5 +9,6 @@ mod livekit;
 mod mapping;
 mod openssl;
 mod realtimekit;
+mod samples;
 mod stories;
 mod zoom;
