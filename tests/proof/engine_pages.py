@@ -3,7 +3,9 @@
     python3 tests/proof/engine_pages.py       (needs curl and openssl)
 
 Of each page, the first TOML block goes into the settings of one server, and every block in `sh` is run as it stands, but for the
-server's address. It must answer that one event was accepted; run again, that it was a duplicate.
+server's address. It must answer that one event was accepted; run again, that it was a duplicate. So does the very same request, sent twice.
+With another secret, with a body that is not the one that was signed, or with an old signature nothing is recorded, and the status is the one that
+the engine understands. Signatures are made by openssl.
 """
 
 import base64
@@ -20,6 +22,9 @@ PAGES = sorted((harness.ROOT / "docs" / "engines").glob("*.md"))
 NEW, KNOWN = '{"accepted":1,"duplicates":0}', '{"accepted":0,"duplicates":1}'
 # Its events have neither an id nor a time.
 WITHOUT_IDENTITY = {"videosdk.md"}
+# For these a 401 is a reason never to come again.
+REPEATS_ONLY_AFTER_503 = {"bigbluebutton.md", "realtimekit.md"}
+WRONG = base64.b64encode(b"another secret").decode()
 SECRETS = tempfile.TemporaryDirectory()
 
 
@@ -61,18 +66,60 @@ def setUpModule():
     os.environ["TOKEN"] = server.token("acme", "ingest", "school")
 
 
+def scripts():
+    """Each page with its script, for the server of this run."""
+    for page in PAGES:
+        for block in blocks(page, "sh"):
+            yield page, block.replace("http://127.0.0.1:8080", server.url)
+
+
+def run(script, **environment):
+    return subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+
+
 class Pages(unittest.TestCase):
     def test_each_page_proves_itself(self):
         proved = 0
-        for page in PAGES:
-            for block in blocks(page, "sh"):
-                with self.subTest(page=page.name):
-                    script = block.replace("http://127.0.0.1:8080", server.url)
-                    for expected in (NEW, NEW if page.name in WITHOUT_IDENTITY else KNOWN):
-                        run = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=60)
-                        self.assertIn(expected, run.stdout, f"{run.stderr}\n{server.tail()}")
-                    proved += 1
+        for page, script in scripts():
+            with self.subTest(page=page.name):
+                for expected in (NEW, NEW if page.name in WITHOUT_IDENTITY else KNOWN):
+                    told = run(script)
+                    self.assertIn(expected, told.stdout, f"{told.stderr}\n{server.tail()}")
+                if page.name not in WITHOUT_IDENTITY:
+                    # The very same request, signature and all, twice.
+                    told = run(f"{script}\n{script[script.index('curl -sS'):]}")
+                    self.assertTrue(told.stdout.endswith(f'"data":{KNOWN}}}'), f"{told.stdout}\n{told.stderr}")
+                proved += 1
         self.assertEqual(proved, len(PAGES) - 1, "every page but the overview has a proof")
+
+    def test_a_forgery_is_refused_as_the_engine_understands(self):
+        refused = 0
+        for page, script in scripts():
+            status = "503" if page.name in REPEATS_ONLY_AFTER_503 else "401"
+            script = script.replace("curl -sS", "curl -sS -w ' %{http_code}'")
+            for what, forged, environment in forgeries(script):
+                with self.subTest(page=page.name, what=what):
+                    told = run(forged, **environment)
+                    self.assertTrue(told.stdout.endswith(f" {status}"), f"{told.stdout}\n{told.stderr}")
+                    self.assertNotIn("accepted", told.stdout)
+                    refused += 1
+        # Another secret for each, another body for those that sign it, an old signature for those that tell when.
+        self.assertEqual(refused, 11 + 8 + 5)
+
+
+def forgeries(script):
+    secrets = {name: WRONG for name in re.findall(r"\$([A-Z_]+)", script) if name != "PRIVATE_KEY"}
+    if "PRIVATE_KEY" in script:
+        other = pathlib.Path(SECRETS.name, "other.pem")
+        if not other.exists():
+            command = ["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", other]
+            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        secrets["PRIVATE_KEY"] = str(other)
+    yield "another secret", script, secrets
+    if "openssl" in script:
+        yield "another body", script.replace('-d "$body"', '-d "${body/Ann/Eve}"'), {}
+    if "now=$(date +%s)" in script:
+        yield "an old signature", script.replace("now=$(date +%s)", "now=$(($(date +%s) - 100000))"), {}
 
 
 if __name__ == "__main__":

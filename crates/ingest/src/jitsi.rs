@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `muc-occupant-joined` | a peer joined, at its `joined_at` |
 //! | `muc-occupant-left` | the same join again, and the leave at `left_at` |
+//! | `muc-room-created` | an empty roster: whoever was in a former life of the room, which nobody saw end, is out |
 //! | `muc-room-destroyed` | for each of `all_occupants` the same join and leave again (who has no `left_at` leaves as the room ends), and the end of the session in progress |
 //!
-//! `muc-room-created` and everything else is ignored. So each delivery repeats all that it knows: of a lost one nothing is missing
+//! Everything else is ignored. So each delivery repeats all that it knows: of a lost one nothing is missing
 //! once a later one has come, and what is repeated is known by its id. Names:
 //!
 //! * source: `jitsi`. Rooms have no session ids: meeting key: `room_jid`; of a breakout room `{room_jid}/{breakout_room_id}`, a
@@ -22,7 +23,7 @@ use crate::identity::Identity;
 use crate::json::Json;
 use crate::sample::{Samples, Visit};
 use crate::{names, redact, verify};
-use rollbook_core::event::{Body, Event, Leave, Leaver, PeerInfo, Place};
+use rollbook_core::event::{Body, Event, Leave, Leaver, PeerInfo, Place, Roll};
 use rollbook_core::id::{Home, Name, Parent};
 use rollbook_core::time::Timestamp;
 use serde::Deserialize;
@@ -99,12 +100,14 @@ impl Engine for Jitsi {
 fn events(item: &Json<'_>, identity: &Identity) -> Result<Vec<Event>, Fault> {
     let payload = Fields::of(item, "")?;
     let word = payload.needed("event_name")?;
-    if !["muc-occupant-joined", "muc-occupant-left", "muc-room-destroyed"].contains(&word) {
+    if !["muc-room-created", "muc-occupant-joined", "muc-occupant-left", "muc-room-destroyed"].contains(&word) {
         return Ok(Vec::new());
     }
     let room = Room::of(payload)?;
-    if word == "muc-room-destroyed" {
-        return destroyed(&room, payload, identity);
+    match word {
+        "muc-room-created" => return Ok(vec![created(&room, payload)?]),
+        "muc-room-destroyed" => return destroyed(&room, payload, identity),
+        _ => {}
     }
     let occupant = payload.needed_object("occupant")?;
     let in_occupant = |fault: Fault| fault.within("occupant");
@@ -114,6 +117,15 @@ fn events(item: &Json<'_>, identity: &Identity) -> Result<Vec<Event>, Fault> {
         events.push(left(&room, occupant, left_at, identity).map_err(in_occupant)?);
     }
     Ok(events)
+}
+
+/// Prosody that was killed tells of no leave, and nothing of the room but that it is made anew. Who came at the same second is in: at one
+/// time rosters come first.
+fn created(room: &Room, payload: Fields<'_>) -> Result<Event, Fault> {
+    let time = needed_time(payload, "created_at")?;
+    let id = names::digest(&["created", &room.key, &time.micros().to_string()]);
+    let nobody = Roll { present: Vec::new(), tolerance: 0 };
+    Ok(Event { source: "jitsi".into(), id, time, body: Body::SessionRoster(room.place.clone(), nobody) })
 }
 
 fn destroyed(room: &Room, payload: Fields<'_>, identity: &Identity) -> Result<Vec<Event>, Fault> {

@@ -35,6 +35,10 @@ fn left(jid: &str, joined: i64, at: i64) -> Sent {
     about("muc-occupant-left", &format!(r#","occupant":{}"#, occupant(jid, joined, Some(at))))
 }
 
+fn created(at: i64) -> Sent {
+    about("muc-room-created", &format!(r#","created_at":{}"#, SEVEN + at))
+}
+
 fn destroyed(at: i64, occupants: &str) -> Sent {
     about("muc-room-destroyed", &format!(r#","created_at":{SEVEN},"destroyed_at":{},"all_occupants":{occupants}"#, SEVEN + at))
 }
@@ -62,9 +66,8 @@ fn each_delivery_repeats_what_it_knows() {
     assert_eq!(says(&destroyed(420, "{}")), [format!("07:07:00 {place} ends, destroyed")], "how Lua writes an empty list");
     let first = events(joined("a", 100).to(&*jitsi)).events;
     assert_eq!(events(left("a", 100, 400).to(&*jitsi)).events[..1], first[..], "the same event, so a duplicate");
-    for ignored in ["muc-room-created", "of the future"] {
-        assert_eq!(says(&about(ignored, "")), [""; 0]);
-    }
+    assert_eq!(says(&created(90)), [format!("07:01:30 {place} roster of 0")]);
+    assert_eq!(says(&about("of the future", "")), [""; 0]);
 }
 
 #[test]
@@ -115,4 +118,24 @@ fn the_ledger_gets_it_right_whatever_is_lost() {
     let again = [joined("a", 100), left("a", 100, 400), joined("a", 420), left("a", 420, 500)];
     assert_eq!(without(&[], &*jitsi, &again, SEVEN + 3600), ["07:01:40 algebra (ended 07:09:20): u-a 07:01:40-07:06:40 07:07:00-07:08:20"]);
     assert_eq!(without(&[1], &*jitsi, &again, SEVEN + 3600), ["07:01:40 algebra (ended 07:09:20): u-a 07:01:40-07:08:20 DuplicateJoin"]);
+}
+
+/// Prosody that is killed tells of no leave; once it is back, the room is made anew.
+#[test]
+fn a_room_that_is_made_anew_has_nobody_of_before() {
+    let jitsi = jitsi();
+    let story = [created(90), joined("a", 100), joined("b", 200), created(230), joined("a", 230), left("a", 230, 400)];
+    assert_eq!(
+        without(&[], &*jitsi, &story, SEVEN + 3600),
+        [
+            "07:01:40 algebra (ended 07:07:40): u-a 07:01:40-07:03:50 by Roster ~130 07:03:50-07:06:40",
+            "07:03:20 algebra (ended 07:07:40): u-b 07:03:20-07:03:50 by Roster ~30",
+        ]
+    );
+    let late = [story.as_slice(), &[left("b", 200, 220)]].concat();
+    assert_eq!(
+        without(&[], &*jitsi, &late, SEVEN + 3600)[1],
+        "07:03:20 algebra (ended 07:07:40): u-b 07:03:20-07:03:40",
+        "a leave has the last word"
+    );
 }

@@ -11,5 +11,6 @@ mod livekit_asked;
 mod mapping;
 mod openssl;
 mod realtimekit;
+mod samples;
 mod stories;
 mod zoom;

@@ -229,3 +229,57 @@ fn what_is_wrong_in_a_mapping_is_told() {
     let unsigned = described(&format!("{before}[fields]{}", after.split_once("[fields]").unwrap().1), &["s"]);
     assert_eq!(unsigned.unwrap_err(), "secrets: the mapping has no [verify] that could use them");
 }
+
+const SEVERAL: &str = r#"
+source = "ours"
+items = "/batch/events"
+type = "/event"
+[fields]
+time = { at = ["/at", "^/sent_at"], unit = "seconds" }
+meeting = "^/room"
+title = "^/room"
+peer = "/who"
+[events.in]
+is = "peer.joined"
+[events.out]
+is = "peer.left"
+"#;
+
+#[test]
+fn a_delivery_may_have_several_events() {
+    let engine = described(SEVERAL, &[]).unwrap();
+    let says = |room: &str, events_of: &str| {
+        let body = format!(r#"{{"room":"{room}","sent_at":{},"batch":{{"events":{events_of}}}}}"#, SEVEN + 90);
+        told(&events(Sent::at(SEVEN, vec![], &body).vouched(&*engine)))
+    };
+    let both = format!(r#"[{{"event":"in","who":"a","at":{}}},{{"event":"wave"}},{{"event":"out","who":"a"}}]"#, SEVEN + 60);
+    assert_eq!(
+        says("algebra", &both),
+        ["07:01:00 ours [meeting algebra \"algebra\"] a joins: - - - -", "07:01:30 ours [meeting algebra \"algebra\"] a leaves, -"]
+    );
+    assert_eq!(
+        says("algebra", r#"[{"event":"in"},{"event":"in","who":"b"},3]"#),
+        [
+            "07:01:30 ours [meeting algebra \"algebra\"] b joins: - - - -",
+            "kept raw: item 0: /who: is required",
+            "kept raw: item 2: /event: is required",
+        ],
+        "what can't be translated holds up nothing else"
+    );
+    assert_eq!(says("algebra", "[]"), [""; 0]);
+    assert_eq!(says("algebra", "null"), [""; 0], "a report of something else");
+    assert_eq!(says("algebra", "{}"), ["kept raw: item 0: /batch/events: an object is not an array"]);
+    let ids = |sent_at: i64| {
+        let body = format!(r#"{{"room":"r","sent_at":{sent_at},"batch":{{"events":[{{"event":"in","who":"a"}}]}}}}"#);
+        events(Sent::at(SEVEN, vec![], &body).vouched(&*engine)).events[0].id.clone()
+    };
+    assert_eq!(ids(SEVEN), ids(SEVEN));
+    assert_ne!(ids(SEVEN), ids(SEVEN + 1), "the same item at another time is another event");
+    for (wrong, told) in [
+        (SEVERAL.replace("items = \"/batch", "items = \"batch"), "mapping: items: \"batch/events\" is no JSON pointer"),
+        (SEVERAL.replace("items = \"/batch/events\"", ""), "mapping: \"^/"),
+    ] {
+        let error = described(&wrong, &[]).unwrap_err();
+        assert!(error.starts_with(told), "{error}");
+    }
+}
