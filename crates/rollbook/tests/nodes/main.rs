@@ -98,11 +98,13 @@ fn tokens_are_the_same_on_every_node() {
 fn what_only_reads_makes_no_ledger() {
     let url = schema();
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().to_str().unwrap();
+    let (data, settings) = (folder.path().to_str().unwrap(), folder.path().join("rollbook.toml"));
+    std::fs::write(&settings, format!("store = {url:?}")).unwrap();
+    let settings = settings.to_str().unwrap();
     let commands: [&[&str]; 3] = [
         &["token", "list", "--store", &url],
         &["token", "revoke", "--store", &url, "tok_5d41402abc"],
-        &["export", "--data", data, "--store", &url, "--account", "acme", "--app", "school"],
+        &["export", "--data", data, "--config", settings, "--account", "acme", "--app", "school"],
     ];
     for command in commands {
         let refused = run(command);

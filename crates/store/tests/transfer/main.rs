@@ -203,7 +203,7 @@ fn places_have_no_passwords() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let place = runtime.block_on(async {
         let url = cluster().schema().await.replace("postgres@", "postgres:secret@");
-        PostgresTransfer::source(&url, PostgresOptions::default()).await.unwrap().place().to_owned()
+        PostgresTransfer::target(&url, PostgresOptions::default()).await.unwrap().place().to_owned()
     });
     assert!(place.starts_with("postgres://localhost:") && place.contains("/postgres (schema test_"), "{place}");
     let dir: PathBuf = tempfile::tempdir().unwrap().keep();
