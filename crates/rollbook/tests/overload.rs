@@ -1,5 +1,4 @@
 //! A disk that stands still: what waits is bounded, who comes beyond is told so at once, other apps go on, and nothing is lost.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use rollbook::ledger::{IngestError, Ledger, Options, Receipt};
 use rollbook_core::event::{Body, Event, PeerInfo, Place};

@@ -115,7 +115,9 @@ impl<'a> Parser<'a> {
     #[inline(always)]
     pub(super) fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) -> usize {
         let start = self.at;
-        while self.peek().is_some_and(|byte| wanted(byte)) {
+        while let Some(byte) = self.peek()
+            && wanted(byte)
+        {
             self.at += 1;
         }
         self.at - start

@@ -77,7 +77,7 @@ pub(super) enum Moving {
     #[default]
     Resting,
     /// Those up to one have moved; rows up to a number have no others than those that were there at the beginning.
-    Moving { upto: i64, after: Option<Of> },
+    Going { upto: i64, after: Option<Of> },
     /// The rows up to a number go.
     Dropping { upto: i64 },
 }
@@ -107,14 +107,14 @@ impl Moving {
             Self::Resting if fresh.lock().len() < many => Ok(still(self)),
             Self::Resting => {
                 let upto = txn.prepare("SELECT coalesce(max(number), 0) FROM fresh")?.query_row([], |row| row.get(0))?;
-                Ok(still(Self::Moving { upto, after: None }))
+                Ok(still(Self::Going { upto, after: None }))
             }
-            Self::Moving { upto, after } => {
+            Self::Going { upto, after } => {
                 let from = after.map_or(Bound::Unbounded, Bound::Excluded);
                 let links: Vec<Of> = fresh.lock().range((from, Bound::Unbounded)).take(added * MOVED_FOR_ONE).copied().collect();
                 add_to_table(&mut *txn.prepare(ADD)?, &links)?;
                 let then = match links.last() {
-                    Some(last) => Self::Moving { upto, after: Some(*last) },
+                    Some(last) => Self::Going { upto, after: Some(*last) },
                     None if added == 0 => self,
                     None => Self::Dropping { upto },
                 };
