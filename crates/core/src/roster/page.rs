@@ -1,7 +1,7 @@
 //! Which rows of a roster an answer shows, in which order.
 
-use super::form::RowView;
 use super::snapshot::Snapshot;
+use super::view::RowView;
 use crate::time::Timestamp;
 use unicase::UniCase;
 use uuid::Uuid;
