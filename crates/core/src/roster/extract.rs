@@ -1,8 +1,9 @@
 //! Rows taken out of a session that goes on: what a page shows, apart from what goes on changing.
 
-use super::form::{Form, RowView, Writer};
+use super::form::{Form, Writer};
 use super::row::{Details, Part};
 use super::tables::Tables;
+use super::view::RowView;
 use crate::fold::PeerIx;
 
 /// Some rows in an order of their own, as a roster's bytes have them.

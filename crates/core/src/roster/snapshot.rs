@@ -10,18 +10,20 @@
 //!           rows that are gone, by (length, id, session)
 //!           rows that are in, by their length at any one time, then (id, session)
 //!           all rows, by (id, session)
-//! starts    for each BLOCK rows where the first of them starts, then what each starts later than if all were as short as the shortest
+//! starts    where each row starts (see `starts`)
 //! rows      by (joined_at, id, session), each in the form of `form`
 //! tag       the caller's
 //! index     for searches, of rosters that are large and steady
 //! ```
 
 use super::cursor::Fixed;
-use super::form::{Form, RowView, Writer};
+use super::form::{Form, Writer};
 use super::packed::{bits_for, get, put, word};
 use super::row::{Length, Row};
 use super::search::{Index, Texts, build};
+use super::starts::Starts;
 use super::tables::Tables;
+use super::view::RowView;
 use crate::fold::Validity;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
@@ -49,8 +51,6 @@ const OF_ROWS: usize = 4;
 const TAG: usize = 5;
 const INDEX: usize = 6;
 const ALL: usize = 7;
-/// How many rows share the place that their starts are told from.
-const BLOCK: usize = 32;
 /// Fewer rows are all looked at by a search, in some tenths of a millisecond, and have no index.
 const INDEXED: usize = 4_096;
 
@@ -78,13 +78,6 @@ pub struct Snapshot<B> {
     /// Where each section starts, and the last one ends.
     sections: [usize; ALL + 1],
     validity: Validity,
-}
-
-/// Where rows start, within their section.
-#[derive(Clone, Copy, Debug, Default)]
-struct Starts {
-    bits: u32,
-    shortest: u32,
 }
 
 /// Encodes rows, with the span of `now` for which they hold and a tag that the caller gives meaning to (what they were made from).
@@ -157,35 +150,6 @@ fn orders(rows: &[Row]) -> Vec<u32> {
 
 fn place_bits(rows: usize) -> u32 {
     bits_for(rows.saturating_sub(1) as u64).min(u32::BITS)
-}
-
-impl Starts {
-    /// From where each row starts, and the last one ends.
-    fn of(starts: &[u64]) -> (Self, Vec<u8>) {
-        let shortest = starts.windows(2).map(|two| two[1] - two[0]).min().unwrap_or(0);
-        let shortest = u32::try_from(shortest).unwrap_or(u32::MAX);
-        let blocks = || starts[..starts.len() - 1].chunks(BLOCK);
-        let over = |block: &[u64]| {
-            let from = block[0];
-            block.iter().enumerate().map(|(ix, start)| start - from - ix as u64 * u64::from(shortest)).collect::<Vec<_>>()
-        };
-        let bits = bits_for(blocks().filter_map(|block| over(block).last().copied()).max().unwrap_or(0));
-        let mut out = Vec::new();
-        for block in blocks() {
-            out.extend(block[0].to_le_bytes());
-            put(over(block), bits, &mut out);
-        }
-        (Self { bits, shortest }, out)
-    }
-
-    /// Where a row starts.
-    #[inline]
-    fn get(self, starts: &[u8], row: u32) -> usize {
-        let (block, ix) = (row as usize / BLOCK, row as usize % BLOCK);
-        let starts = starts.get(block * (8 + BLOCK / 8 * self.bits as usize)..).unwrap_or_default();
-        let later = ix as u64 * u64::from(self.shortest) + get(starts.get(8..).unwrap_or_default(), ix, self.bits);
-        usize::try_from(word(starts, 0).wrapping_add(later)).unwrap_or(usize::MAX)
-    }
 }
 
 /// Orders by length: of those who are in, whoever has been in longest comes last at any `now`.

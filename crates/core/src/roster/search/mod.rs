@@ -19,8 +19,8 @@ pub use hits::Hits;
 pub(super) use build::{Texts, build};
 pub(super) use index::Index;
 
-use super::form::RowView;
 use super::snapshot::Snapshot;
+use super::view::RowView;
 use bits::Bits;
 use unicase::UniCase;
 use uuid::Uuid;
