@@ -10,6 +10,9 @@ fn a_ledger_moves_into_a_database_and_back_and_answers_the_same() {
     let session = from.fill();
     let before = from.answers(&session);
     assert!(before[1].contains("Chloé"), "{}", before[1]);
+    let engines = |end: &End| run(&["engine", "list", "--data", end.data.to_str().unwrap()]).ok();
+    let add = ["engine", "add", "zoom", "--account", ACCOUNT, "--app", APP, "--secret-env", "ZOOM", "--data", from.data.to_str().unwrap()];
+    run(&add).ok();
     let events = exported(&from.data, APP);
 
     let told = migrate(&from, &to, &[]);
@@ -33,6 +36,7 @@ fn a_ledger_moves_into_a_database_and_back_and_answers_the_same() {
     migrate(&other, &last, &["--switch"]).ok();
     assert_eq!(last.answers(&session), before);
     assert_eq!(exported(&last.data, APP), events);
+    assert!(engines(&last).contains("env ZOOM") && engines(&last) == engines(&from), "added engines go with it: {}", engines(&last));
 }
 
 #[test]
