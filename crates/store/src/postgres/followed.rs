@@ -118,17 +118,10 @@ fn servers(config: &Config) -> Vec<Config> {
 
 /// All but where the servers are.
 fn copy_settings(from: &Config, to: &mut Config) {
-    let texts: [(Option<&str>, fn(&mut Config, String) -> &mut Config); 4] = [
-        (from.get_user(), Config::user),
-        (from.get_dbname(), Config::dbname),
-        (from.get_options(), Config::options),
-        (from.get_application_name(), Config::application_name),
-    ];
-    for (text, set) in texts {
-        if let Some(text) = text {
-            set(to, text.to_owned());
-        }
-    }
+    from.get_user().map(|user| to.user(user));
+    from.get_dbname().map(|name| to.dbname(name));
+    from.get_options().map(|options| to.options(options));
+    from.get_application_name().map(|name| to.application_name(name));
     if let Some(password) = from.get_password() {
         to.password(password);
     }
