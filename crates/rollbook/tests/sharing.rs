@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use rollbook::ledger::{Ledger, Options, PageAnswer, View};
+use rollbook::ledger::{Ledger, Options, PageAnswer, SessionsQuery, View};
 use rollbook_core::event::{Body, Event, Leave, Leaver, PeerInfo, Place};
 use rollbook_core::id::{App, Home, Name, Parent};
 use rollbook_core::roster::Query;
@@ -200,4 +200,17 @@ async fn an_error_that_many_share_is_told_as_it_is() {
     subject.faults.fail(Method::Append, 1, When::Before);
     let refused = subject.ledger.ingest(&app(), vec![joined("another", 1)]).await.unwrap_err();
     assert_eq!(refused.to_string(), "store unavailable: planned fault of Append");
+}
+
+/// Sessions that go on are evaluated for every list: the store is asked for all of them together.
+#[tokio::test]
+async fn a_list_of_many_sessions_asks_the_store_a_few_times() {
+    let rooms: Vec<String> = (0..100).map(|room| format!("room {room}")).collect();
+    let subject = Subject::of(rooms.iter().enumerate().map(|(person, room)| joined(room, person)).collect()).await;
+    for _ in 0..2 {
+        let before = subject.faults.calls(Method::Since);
+        let list = subject.ledger.sessions(&app(), &SessionsQuery { limit: 5, ..SessionsQuery::default() }).await.unwrap();
+        assert_eq!((list.total, list.sessions.len()), (100, 5));
+        assert!(subject.faults.calls(Method::Since) - before <= 6);
+    }
 }

@@ -1,5 +1,6 @@
 //! The list of sessions: settled ones from the store's catalog, the others evaluated now and merged in.
 
+use super::fold::Fold;
 use super::roster::Found;
 use super::{Inner, Ledger, PageAnswer, SessionList, SessionsQuery};
 use bytes::Bytes;
@@ -10,6 +11,9 @@ use rollbook_store::{LinkKind, SessionFilter, SessionOrder, SessionRecord, Sessi
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// The store is asked for so many unsettled streams at once, of which the folds are then in memory together.
+const ASKED_AT_ONCE: usize = 64;
 
 impl Ledger {
     /// A page of the app's sessions.
@@ -64,21 +68,30 @@ impl Inner {
     /// The summaries of sessions that the catalog does not have; what has settled since is put there.
     async fn unsettled(self: &Arc<Self>, app: &App) -> Result<(BTreeSet<Stream>, Vec<Summary>), StoreError> {
         let (mut streams, mut open) = (BTreeSet::new(), Vec::new());
-        for stream in self.store.unsettled(app).await? {
-            let (fold, now) = self.current(app, stream).await?;
-            // In one go: a batch that came between the two would settle what it has changed.
-            let ((summaries, settled), vector) = {
-                let mut state = fold.lock();
-                (state.summaries(now), state.vector())
-            };
-            let records = || summaries.iter().map(record).collect::<Vec<_>>();
-            let stands = fold.epoch() == self.store.epoch();
-            if !(settled && stands && self.store.settle(app, stream, &vector, &records()).await?) {
-                open.extend(summaries);
-                streams.insert(stream);
+        for some in self.store.unsettled(app).await?.chunks(ASKED_AT_ONCE) {
+            let some: BTreeSet<Stream> = some.iter().copied().collect();
+            let current = self.current_all(app, &some).await?;
+            for (stream, (fold, now)) in some.into_iter().zip(current) {
+                if let Some(summaries) = self.settle(app, stream, &fold, now).await? {
+                    open.extend(summaries);
+                    streams.insert(stream);
+                }
             }
         }
         Ok((streams, open))
+    }
+
+    /// Puts a stream's summaries into the catalog; where they may still change, returns them.
+    async fn settle(&self, app: &App, stream: Stream, fold: &Fold, now: Timestamp) -> Result<Option<Vec<Summary>>, StoreError> {
+        // In one go: a batch that came between the two would settle what it has changed.
+        let ((summaries, settled), vector) = {
+            let mut state = fold.lock();
+            (state.summaries(now), state.vector())
+        };
+        let records = || summaries.iter().map(record).collect::<Vec<_>>();
+        let stands = fold.epoch() == self.store.epoch();
+        let is_settled = settled && stands && self.store.settle(app, stream, &vector, &records()).await?;
+        Ok((!is_settled).then_some(summaries))
     }
 
     /// One page of two ordered lists: the catalog's, which is only read around the page, and the one in memory.

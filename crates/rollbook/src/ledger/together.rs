@@ -3,33 +3,38 @@
 use super::Inner;
 use super::fold::{Fold, take_all};
 use rollbook_core::id::{App, Stream};
+use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// A fold with the store's time at which it had everything.
+pub(super) type Current = (Arc<Fold>, Timestamp);
+
 impl Inner {
     /// The folds of some streams, each with everything that was acknowledged before the call; in the order of the streams.
-    pub(super) async fn current_all(self: &Arc<Self>, app: &App, streams: &BTreeSet<Stream>) -> Result<Vec<Arc<Fold>>, StoreError> {
+    pub(super) async fn current_all(self: &Arc<Self>, app: &App, streams: &BTreeSet<Stream>) -> Result<Vec<Current>, StoreError> {
         if let Some(stream) = streams.first().filter(|_| streams.len() == 1) {
-            return Ok(vec![self.current(app, *stream).await?.0]);
+            return Ok(vec![self.current(app, *stream).await?]);
         }
         loop {
             let epoch = self.store.epoch();
             let folds: Vec<_> = streams.iter().map(|stream| self.cache.fold(app, *stream, epoch)).collect();
-            if self.catch_up_all(app, &folds, epoch).await? {
-                return Ok(folds);
+            if let Some(times) = self.catch_up_all(app, &folds, epoch).await? {
+                return Ok(folds.into_iter().zip(times).collect());
             }
         }
     }
 
-    /// Reads what the folds do not know yet; returns whether the store is still in their epoch.
-    async fn catch_up_all(&self, app: &App, folds: &[Arc<Fold>], epoch: u64) -> Result<bool, StoreError> {
-        let mut behind = folds.to_vec();
+    /// Reads what the folds do not know yet; returns the store's time at which each knew all, or none where the store is in another epoch.
+    async fn catch_up_all(&self, app: &App, folds: &[Arc<Fold>], epoch: u64) -> Result<Option<Vec<Timestamp>>, StoreError> {
+        let mut times = vec![Timestamp::default(); folds.len()];
+        let mut behind: Vec<(usize, Arc<Fold>)> = folds.iter().cloned().enumerate().collect();
         while !behind.is_empty() {
             // A source's life-cycle is evidence in many sessions: it is asked for once, from where the one that knows least of it is.
             let mut known: BTreeMap<Stream, Seq> = BTreeMap::new();
             let mut lengths = Vec::with_capacity(behind.len());
-            for fold in &behind {
+            for (_, fold) in &behind {
                 let vector = fold.lock().vector();
                 lengths.push(vector.len());
                 for (stream, seq) in vector {
@@ -39,26 +44,27 @@ impl Inner {
             let known: Vec<_> = known.into_iter().collect();
             let since = self.store.since(app, &known).await?;
             if self.store.epoch() != epoch {
-                return Ok(false);
+                return Ok(None);
             }
+            behind.iter().for_each(|(place, _)| times[*place] = since.now);
             if since.batches.is_empty() {
-                return Ok(true);
+                break;
             }
             let taking = tokio::task::spawn_blocking(move || take_each(behind, &lengths, &since.batches));
             behind = taking.await.map_err(|e| StoreError::Damaged(format!("batches not taken: {e}")))??;
         }
-        Ok(true)
+        Ok(Some(times))
     }
 }
 
-/// Gives each fold the batches of the streams that it depends on; returns the folds that have to look again.
-fn take_each(folds: Vec<Arc<Fold>>, lengths: &[usize], batches: &[Batch]) -> Result<Vec<Arc<Fold>>, StoreError> {
+/// Gives each fold, with its place, the batches of the streams that it depends on; returns those that have to look again.
+fn take_each(folds: Vec<(usize, Arc<Fold>)>, lengths: &[usize], batches: &[Batch]) -> Result<Vec<(usize, Arc<Fold>)>, StoreError> {
     let mut of_stream: BTreeMap<Stream, &[Batch]> = BTreeMap::new();
     for of_one in batches.chunk_by(|a, b| a.stream == b.stream) {
         of_stream.extend(of_one.first().map(|first| (first.stream, of_one)));
     }
     let mut behind = Vec::new();
-    for (fold, length) in folds.into_iter().zip(lengths) {
+    for ((place, fold), length) in folds.into_iter().zip(lengths) {
         let vector = fold.lock().vector();
         let mut whole = true;
         for of_one in vector.iter().filter_map(|(stream, _)| of_stream.get(stream)) {
@@ -66,7 +72,7 @@ fn take_each(folds: Vec<Arc<Fold>>, lengths: &[usize], batches: &[Batch]) -> Res
         }
         // A source that reported for the first time brings its own starts and stops.
         if !whole || fold.lock().vector().len() != *length {
-            behind.push(fold);
+            behind.push((place, fold));
         }
     }
     Ok(behind)

@@ -99,7 +99,7 @@ impl Inner {
     async fn pending<'d>(self: &Arc<Self>, app: &App, deliveries: &'d [Delivery]) -> Result<BTreeMap<Stream, Pending<'d>>, StoreError> {
         let streams: BTreeSet<Stream> = deliveries.iter().flat_map(|delivery| &delivery.events).map(|given| given.stream).collect();
         let folds = self.current_all(app, &streams).await?;
-        Ok(streams.into_iter().zip(folds.into_iter().map(Pending::new)).collect())
+        Ok(streams.into_iter().zip(folds.into_iter().map(|(fold, _)| Pending::new(fold))).collect())
     }
 
     async fn attempt(self: &Arc<Self>, app: &App, deliveries: &[Delivery]) -> Result<Vec<Result<Receipt, Vec<usize>>>, AppendError> {
