@@ -13,7 +13,7 @@ use crate::contract::AppendError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 /// The most lanes at once; each has a connection.
@@ -35,8 +35,11 @@ pub(super) struct Lanes {
     jobs: mpsc::WeakSender<Job>,
     turns: Semaphore,
     losses: Mutex<HashMap<Place, Losses>>,
-    kept: Mutex<HashMap<Place, mpsc::Sender<Append>>>,
+    kept: Mutex<HashMap<Place, Lane>>,
 }
+
+/// The way to who keeps places, for one append.
+type Lane = Arc<Mutex<Option<oneshot::Sender<Append>>>>;
 
 struct Losses {
     count: u32,
@@ -58,9 +61,9 @@ impl Lanes {
     pub(super) fn offer(self: &Arc<Self>, append: Append) -> Result<(), Append> {
         let places = append.places();
         let append = match self.kept_for(&places) {
-            Some(lane) => match lane.try_send(append) {
+            Some(lane) => match lane.send(append) {
                 Ok(()) => return Ok(()),
-                Err(error) => error.into_inner(),
+                Err(append) => append,
             },
             None => append,
         };
@@ -76,12 +79,12 @@ impl Lanes {
         with(&self.losses, |losses| places.iter().any(|place| losses.get(place).is_some_and(|losses| losses.is_contended(now))))
     }
 
-    /// The lane that keeps all of the places.
-    fn kept_for(&self, places: &[Place]) -> Option<mpsc::Sender<Append>> {
+    /// The lane that keeps all of the places, where it still waits.
+    fn kept_for(&self, places: &[Place]) -> Option<oneshot::Sender<Append>> {
         with(&self.kept, |kept| {
             let lane = kept.get(places.first()?)?;
-            let whole = places.iter().all(|place| kept.get(place).is_some_and(|other| other.same_channel(lane)));
-            whole.then(|| lane.clone())
+            let whole = places.iter().all(|place| kept.get(place).is_some_and(|other| Arc::ptr_eq(other, lane)));
+            if whole { lane.lock().unwrap_or_else(PoisonError::into_inner).take() } else { None }
         })
     }
 
@@ -201,22 +204,26 @@ impl Lanes {
 struct Kept<'a> {
     lanes: &'a Lanes,
     places: &'a [Place],
-    lane: mpsc::Sender<Append>,
-    next: mpsc::Receiver<Append>,
+    lane: Lane,
+    next: oneshot::Receiver<Append>,
 }
 
 impl<'a> Kept<'a> {
     fn new(lanes: &'a Lanes, places: &'a [Place]) -> Self {
-        let (lane, next) = mpsc::channel(1);
-        with(&lanes.kept, |kept| kept.extend(places.iter().map(|place| (place.clone(), lane.clone()))));
+        let (sender, next) = oneshot::channel();
+        let lane = Arc::new(Mutex::new(Some(sender)));
+        with(&lanes.kept, |kept| kept.extend(places.iter().map(|place| (place.clone(), Arc::clone(&lane)))));
         Self { lanes, places, lane, next }
     }
 
     /// What the writer appends, where it comes in time.
     async fn next(mut self) -> Option<Append> {
-        let first = tokio::time::timeout(KEPT, self.next.recv()).await.ok().flatten();
+        if let Ok(next) = tokio::time::timeout(KEPT, &mut self.next).await {
+            return next.ok();
+        }
+        // It may be on its way: from here on it is either refused, or here.
         self.next.close();
-        first.or_else(|| self.next.try_recv().ok())
+        self.next.try_recv().ok()
     }
 }
 
@@ -224,7 +231,7 @@ impl Drop for Kept<'_> {
     fn drop(&mut self) {
         with(&self.lanes.kept, |kept| {
             for place in self.places {
-                if kept.get(place).is_some_and(|lane| lane.same_channel(&self.lane)) {
+                if kept.get(place).is_some_and(|lane| Arc::ptr_eq(lane, &self.lane)) {
                     kept.remove(place);
                 }
             }
