@@ -208,7 +208,24 @@ def wait_until(look, expected, within=30, every=0.1):
         time.sleep(every)  # between two looks; nothing pushes the list to its readers
 
 
-class RecordingProxy:
+class Listener:
+    """An HTTP server of a test's own, on a free port of the loopback, while it is entered."""
+
+    def __init__(self, handler):
+        self._httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._httpd.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._httpd.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._httpd.shutdown()
+        self._httpd.server_close()
+
+
+class RecordingProxy(Listener):
     """A reverse proxy that keeps what passed: method, path, the SDK's retry count, and the status.
 
     The official SDKs count their own retries in a header, so a retry can't hide from it. `refuse_next`
@@ -265,17 +282,7 @@ class RecordingProxy:
             def log_message(self, *_):
                 pass
 
-        self._httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._httpd.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._httpd.server_port}"
-
-    def __enter__(self):
-        threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._httpd.shutdown()
-        self._httpd.server_close()
+        super().__init__(Handler)
 
     def refuse_next(self, status):
         with self._lock:

@@ -9,8 +9,9 @@ import hashlib
 import hmac
 import http.server
 import json
-import threading
 import time
+
+import harness
 
 
 class Room:
@@ -18,7 +19,7 @@ class Room:
         self.sid, self.participants = sid, {}
 
 
-class LiveKit:
+class LiveKit(harness.Listener):
     """Rooms and who is in them. `with LiveKit(key, secret) as livekit:` starts and stops it."""
 
     def __init__(self, key, secret):
@@ -43,17 +44,7 @@ class LiveKit:
             def log_message(self, *_):
                 pass
 
-        self._httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._httpd.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._httpd.server_port}"
-
-    def __enter__(self):
-        threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._httpd.shutdown()
-        self._httpd.server_close()
+        super().__init__(Handler)
 
     def join(self, room, identity, ago=60.0, state="ACTIVE", kind="STANDARD"):
         """Someone comes into a room, so many seconds ago. Returns the participant's sid."""

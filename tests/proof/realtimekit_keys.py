@@ -9,7 +9,6 @@ import json
 import pathlib
 import subprocess
 import tempfile
-import threading
 import unittest
 
 import harness
@@ -33,7 +32,7 @@ class Key:
         return base64.b64encode(signed.stdout).decode()
 
 
-class Published:
+class Published(harness.Listener):
     """The well-known address."""
 
     def __init__(self, key):
@@ -53,17 +52,8 @@ class Published:
             def log_message(self, *_):
                 pass
 
-        self._httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._httpd.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._httpd.server_port}/.well-known/webhooks.json"
-
-    def __enter__(self):
-        threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._httpd.shutdown()
-        self._httpd.server_close()
+        super().__init__(Handler)
+        self.url += "/.well-known/webhooks.json"
 
 
 class Keys(unittest.TestCase):
