@@ -4,6 +4,7 @@
 //! node acknowledged; nothing is remembered between calls. Connections that break are replaced, and what they were at is tried again.
 
 mod address;
+mod asked;
 mod bulk;
 mod catchup;
 mod check;
@@ -50,9 +51,10 @@ use crate::contract::{
 };
 use crate::duty::Duty;
 use crate::transfer::gate;
+use asked::Manner;
 use async_trait::async_trait;
 use bytes::Bytes;
-use check::{Check, Manner};
+use check::Check;
 use connect::Role;
 use epoch::Epoch;
 use failure::{Patience, stopped};

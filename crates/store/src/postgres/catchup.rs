@@ -1,7 +1,7 @@
 //! What a reader asks by itself, because it misses more than the shared check reads. A replica has most of it: the primary says only where
 //! each stream ends.
 
-use super::check::{Asked, Manner};
+use super::asked::{Asked, Manner};
 use super::failure::Failure;
 use super::lease::{Connections, Lease};
 use super::replica::{Horizon, Replica};

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+pub(super) const SILENT: &str = "the database does not answer";
+
 /// Why something was not done.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -57,7 +59,7 @@ impl From<PoolError> for Failure {
 
 impl From<tokio::time::error::Elapsed> for Failure {
     fn from(_: tokio::time::error::Elapsed) -> Self {
-        Self::Passing("the database does not answer".into())
+        Self::Passing(SILENT.into())
     }
 }
 
@@ -139,6 +141,11 @@ impl Patience {
             }
         }
     }
+}
+
+/// What a caller is told who waited to the end of its patience.
+pub(super) fn silent() -> StoreError {
+    StoreError::Unavailable(SILENT.into())
 }
 
 /// What a caller is told whose task ended without an answer.

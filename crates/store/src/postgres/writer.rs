@@ -3,7 +3,7 @@
 //! While one transaction is being synced the next is made ready. Nothing depends on which of them ends first: an append that builds on
 //! another comes after the other was answered, and of two that want one place the journal's key lets one in.
 
-use super::failure::{Failure, Patience};
+use super::failure::{Failure, Patience, SILENT};
 use super::group::{Group, Job, MOST, Pace, gather};
 use super::lanes::Lanes;
 use super::lease::Connections;
@@ -57,7 +57,7 @@ impl Writer {
 
     /// Tries until every job of the group is answered or on its way elsewhere.
     async fn commit(&self, mut group: Group) {
-        let mut text = String::from("the database does not answer");
+        let mut text = String::from(SILENT);
         let mut pause = None;
         while let Some(deadline) = group.expire(&text) {
             let patience = pause.get_or_insert_with(|| Patience::until(deadline));

@@ -70,6 +70,25 @@ async fn lost_connections_lose_nothing_and_repeat_nothing() {
     }
 }
 
+/// A call's patience counts from the call, not from when its turn came: many that fail one after the other keep nobody for longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_check_that_fails_gives_up_in_time() {
+    const PATIENCE: Duration = Duration::from_secs(4);
+    let own = Cluster::start("-c fsync=off");
+    let store = PostgresStore::connect(own.url(), PostgresOptions { patience: PATIENCE, ..Default::default() }).await.unwrap();
+    append(&store, [entry(session(1), 0, "before")]).await.unwrap();
+    own.control("stop");
+    let began = tokio::time::Instant::now();
+    let (app, behind) = (app(), [(session(1), 0)]);
+    let (first, second) = tokio::join!(store.since(&app, &behind), async {
+        // By now the first is under way, and this one waits for a check of its own.
+        tokio::time::sleep(PATIENCE / 20).await;
+        store.since(&app, &behind).await
+    });
+    assert!(first.is_err() && second.is_err());
+    assert!(began.elapsed() < PATIENCE + PATIENCE / 2, "{:?}", began.elapsed());
+}
+
 /// While the database is away nothing is acknowledged, and calls fail after their patience; when it is back, so is the store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_was_away_is_found_again() {
