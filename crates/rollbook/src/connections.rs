@@ -1,16 +1,20 @@
 //! Connections: accepted, bounded in number and in patience, and let go in an orderly way.
 
-use axum::Router;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tower::Service;
 
 /// How long a connection may take to send the head of a request, idle time before it included. Longer than clients keep idle
 /// connections, so that it is they who close them.
@@ -31,7 +35,10 @@ pub fn raise_file_limit() {
 
 /// Answers what connects, until `stop`; a connection that takes longer than `head_timeout` for the head of a request is closed. At `stop` it
 /// takes nothing new, and ends once what is under way is answered.
-pub async fn serve(listener: TcpListener, router: Router, head_timeout: Duration, stop: impl Future<Output = ()>) {
+pub async fn serve<S>(listener: TcpListener, service: S, head_timeout: Duration, stop: impl Future<Output = ()>)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout);
     let under_way = GracefulShutdown::new();
@@ -51,7 +58,7 @@ pub async fn serve(listener: TcpListener, router: Router, head_timeout: Duration
                 continue;
             }
         };
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.clone())).into_owned();
         let connection = under_way.watch(connection);
         tokio::spawn(async move {
             // What goes wrong with a connection is the client's: it sent no HTTP, or went away.
@@ -84,6 +91,7 @@ async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> io::Result<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::Router;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
 

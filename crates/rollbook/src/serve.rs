@@ -224,17 +224,18 @@ pub fn start(settings: &Settings, opened: &Opened, listeners: Listeners) -> Resu
     let concurrent_requests = settings.max_concurrent_requests.get() as usize;
     let limits = Limits { concurrent_requests, kept_bytes: settings.kept_size.0, ..Limits::default() };
     let tokens = Arc::new(tokens);
-    let api = http::router(AppState { ledger: ledger.clone(), tokens, limits, metrics: metrics.clone(), engines: engines.clone() });
+    let api = http::api(AppState { ledger: ledger.clone(), tokens, limits, metrics: metrics.clone(), engines: engines.clone() });
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    for (listener, router) in [(listeners.http, api), (listeners.metrics, metrics_router(metrics))] {
+    let until_stopped = || {
         let mut stopped = stopped.clone();
-        let stopping = async move {
+        async move {
             // An error says that the sender is gone, which is a reason to stop as well.
             let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        tasks.spawn(connections::serve(listener, router, connections::HEAD_TIMEOUT, stopping));
-    }
+        }
+    };
+    tasks.spawn(connections::serve(listeners.http, api, connections::HEAD_TIMEOUT, until_stopped()));
+    tasks.spawn(connections::serve(listeners.metrics, metrics_router(metrics), connections::HEAD_TIMEOUT, until_stopped()));
     let (store, days, mut stopped) = (Arc::clone(&opened.store), settings.kept_days, stopped);
     tasks.spawn(async move {
         tokio::select! {

@@ -109,13 +109,43 @@ pub(super) fn read_id(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
 }
 
+/// What a request's token allows, before it is known to which app.
+pub(super) struct Entry {
+    grant: Grant,
+    may: bool,
+}
+
+impl Entry {
+    /// Of a request that reads.
+    pub(super) async fn reading(http: &Http, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let grant = grant(http, bearer(headers), "Bearer").await?;
+        Ok(Self { may: matches!(grant.permission, Permission::Realtime | Permission::RealtimeAdmin), grant })
+    }
+
+    /// Of a request that brings events.
+    pub(super) async fn writing(http: &Http, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let schemes = "Bearer, Basic realm=\"rollbook\"";
+        // Most engines can send nothing but a password.
+        let grant = grant(http, bearer(headers).or_else(|| password(headers)), schemes).await?;
+        Ok(Self { may: matches!(grant.permission, Permission::Ingest | Permission::RealtimeAdmin), grant })
+    }
+
+    /// The app, if it is open to the token.
+    pub(super) fn to(&self, app: App) -> Result<App, ApiError> {
+        match (self.grant.covers(&app), self.may) {
+            (false, _) => Err(ApiError::not_found()),
+            (true, false) => Err(ApiError::forbidden()),
+            (true, true) => Ok(app),
+        }
+    }
+}
+
 impl FromRequestParts<Http> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
-        let grant = grant(http, bearer(&parts.headers), "Bearer").await?;
-        let may = matches!(grant.permission, Permission::Realtime | Permission::RealtimeAdmin);
-        admit(parts, http, &grant, may).await.map(Self)
+        let entry = Entry::reading(http, &parts.headers).await?;
+        admit(parts, http, &entry).await.map(Self)
     }
 }
 
@@ -123,11 +153,8 @@ impl FromRequestParts<Http> for Writer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
-        let schemes = "Bearer, Basic realm=\"rollbook\"";
-        // Most engines can send nothing but a password.
-        let grant = grant(http, bearer(&parts.headers).or_else(|| password(&parts.headers)), schemes).await?;
-        let may = matches!(grant.permission, Permission::Ingest | Permission::RealtimeAdmin);
-        admit(parts, http, &grant, may).await.map(Self)
+        let entry = Entry::writing(http, &parts.headers).await?;
+        admit(parts, http, &entry).await.map(Self)
     }
 }
 
@@ -136,7 +163,8 @@ impl FromRequestParts<Http> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, ApiError> {
         let grant = grant(http, bearer(&parts.headers), "Bearer").await?;
-        admit(parts, http, &grant, grant.permission == Permission::RealtimeAdmin).await.map(Self)
+        let entry = Entry { may: grant.permission == Permission::RealtimeAdmin, grant };
+        admit(parts, http, &entry).await.map(Self)
     }
 }
 
@@ -154,13 +182,9 @@ impl FromRequestParts<Http> for Sender {
     }
 }
 
-async fn admit(parts: &mut Parts, http: &Http, grant: &Grant, may: bool) -> Result<Admitted, ApiError> {
-    let admitted = locate(parts, http).await?;
-    match (grant.covers(&admitted.app), may) {
-        (false, _) => Err(ApiError::not_found()),
-        (true, false) => Err(ApiError::forbidden()),
-        (true, true) => Ok(admitted),
-    }
+async fn admit(parts: &mut Parts, http: &Http, entry: &Entry) -> Result<Admitted, ApiError> {
+    let Admitted { app, path } = locate(parts, http).await?;
+    Ok(Admitted { app: entry.to(app)?, path })
 }
 
 /// What the path names, whoever asks.

@@ -10,6 +10,7 @@ use super::schema::{AppPath, Receipt as Documented, WriteErrors};
 use crate::ledger::{IngestError, Receipt};
 use axum::extract::State;
 use rollbook_core::event::Event;
+use rollbook_core::id::App;
 use rollbook_ingest::cloudevents::{self, BadEvent, MAX_BAD, ReadError};
 use std::sync::Arc;
 
@@ -31,13 +32,18 @@ pub(crate) const KNOWN: &str = "an event of this source and id is known already,
     security(("bearer" = []), ("email" = [], "key" = []), ("basic" = []))
 )]
 pub(super) async fn take(State(http): State<Http>, writer: Writer, delivery: Delivery) -> Result<Json, ApiError> {
+    ingest(&http, writer.app(), delivery).await
+}
+
+/// The same, past the router.
+pub(super) async fn ingest(http: &Http, app: &App, delivery: Delivery) -> Result<Json, ApiError> {
     let delivery = Arc::new(delivery);
     let given = delivery.clone();
     let judged = work(delivery.is_heavy(), move || cloudevents::read(given.content_type().as_deref(), given.pairs(), &given.body));
-    let events = all_good(&http, judged.await?.map_err(unreadable)?)?;
-    match http.ledger.ingest(writer.app(), events).await {
-        Ok(receipt) => Ok(taken(&http, receipt)),
-        Err(IngestError::Conflict(places)) => Err(in_conflict(&http, &places)),
+    let events = all_good(http, judged.await?.map_err(unreadable)?)?;
+    match http.ledger.ingest(app, events).await {
+        Ok(receipt) => Ok(taken(http, receipt)),
+        Err(IngestError::Conflict(places)) => Err(in_conflict(http, &places)),
         Err(error) => Err(not_taken(error)),
     }
 }

@@ -2,43 +2,56 @@
 
 use super::Http;
 use super::error::{ApiError, Cause};
-use super::metrics::Observed;
+use super::metrics::{Observed, Template};
 use super::request_id::{self, X_REQUEST_ID};
+use super::respond::sized;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use std::any::Any;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tower::layer::layer_fn;
-use tower::{Layer, Service};
+use tower::{BoxError, Layer, Service};
 
 /// What a service answers, in time.
 type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Infallible>> + Send>>;
 
 /// Outermost: names the request, counts it, logs it where it failed.
 pub(super) fn watch<S>(http: Http) -> impl Layer<S, Service = Watch<S>> + Clone {
-    layer_fn(move |inner| Watch { http: http.clone(), inner })
+    layer_fn(move |inner| Watch::new(http.clone(), None, inner))
 }
 
 /// See [`watch`].
 #[derive(Clone)]
 pub(super) struct Watch<S> {
     http: Http,
+    /// The template of the address, where it is one for all.
+    template: Option<&'static str>,
     inner: S,
+}
+
+impl<S> Watch<S> {
+    /// The service, with its requests watched. Without a template it is the router's to tell.
+    pub(super) fn new(http: Http, template: Option<&'static str>, inner: S) -> Self {
+        Self { http, template, inner }
+    }
 }
 
 impl<S, B> Service<Request> for Watch<S>
 where
     S: Service<Request, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Response = Response<B>;
+    type Response = Response;
     type Error = Infallible;
-    type Future = Answering<Response<B>>;
+    type Future = Answering<Response>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -48,10 +61,14 @@ where
         let http = self.http.clone();
         let id = request_id::of(request.headers());
         // The template, not the path: paths name people's sessions, and there is no end to them.
-        let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
+        let template = match self.template {
+            Some(template) => Template::Fixed(template),
+            None => Template::Matched(request.extensions().get::<MatchedPath>().cloned()),
+        };
+        let method = request.method().clone();
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let observed = http.metrics.observe(&method, route);
+            let observed = http.metrics.observe(&method, template);
             let mut response = answer.await?;
             let headers = response.headers_mut();
             headers.insert(X_REQUEST_ID, id.clone());
@@ -62,7 +79,7 @@ where
                 let cause = cause.map_or(Cow::Borrowed(""), |cause| cause.0);
                 log(status, &id, &observed, &cause);
             }
-            Ok(response)
+            Ok(response.map(Body::new))
         })
     }
 }
@@ -104,21 +121,20 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (http, answer) = (self.http.clone(), self.inner.call(request));
-        Box::pin(async move {
-            let Ok(_permit) = http.requests.try_acquire() else {
-                return Ok(ApiError::unavailable("too many requests at once").into_response());
-            };
-            match tokio::time::timeout(http.limits.request_timeout, answer).await {
-                Ok(response) => response,
-                Err(_) => Ok(ApiError::unavailable("the request took too long").into_response()),
-            }
-        })
+        Box::pin(async move { within_limits(&http, answer).await.unwrap_or_else(|refused| Ok(refused.into_response())) })
     }
+}
+
+/// What comes of a request, if it is not one too many and does not take too long.
+pub(super) async fn within_limits<T>(http: &Http, answer: impl Future<Output = T>) -> Result<T, ApiError> {
+    let _permit = http.requests.try_acquire().map_err(|_| ApiError::unavailable("too many requests at once"))?;
+    let answer = tokio::time::timeout(http.limits.request_timeout, answer).await;
+    answer.map_err(|_| ApiError::unavailable("the request took too long"))
 }
 
 /// What is answered in place of a panic, whose own text is no one's business but the log's.
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
-    ApiError::internal("a handler panicked").into_response()
+    sized(ApiError::internal("a handler panicked").into_response())
 }
 
 /// No such address.

@@ -64,7 +64,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Has {
 }
 
 impl Has {
-    fn in_headers(headers: &HeaderMap) -> Self {
+    /// Of a request with these headers.
+    pub(super) fn in_headers(headers: &HeaderMap) -> Self {
         Self(headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
     }
 

@@ -230,9 +230,9 @@ impl Metrics {
 
     /// Counts a request as under way until the observation ends.
     #[expect(clippy::disallowed_methods, reason = "this is the metrics layer, and nothing but a histogram depends on it")]
-    pub(super) fn observe(&self, method: &Method, route: Option<MatchedPath>) -> Observed<'_> {
+    pub(super) fn observe(&self, method: &Method, template: Template) -> Observed<'_> {
         self.in_flight.inc();
-        Observed { metrics: self, route, method: label(method), started: Instant::now() }
+        Observed { metrics: self, template, method: label(method), started: Instant::now() }
     }
 }
 
@@ -249,10 +249,18 @@ impl Answers {
     }
 }
 
+/// The template of a request's address.
+pub(super) enum Template {
+    /// Known before it came.
+    Fixed(&'static str),
+    /// As the router found it; none where it found nothing.
+    Matched(Option<MatchedPath>),
+}
+
 /// A request under way.
 pub(super) struct Observed<'a> {
     metrics: &'a Metrics,
-    route: Option<MatchedPath>,
+    template: Template,
     method: &'static str,
     started: Instant,
 }
@@ -279,7 +287,10 @@ impl Observed<'_> {
 
     /// The template of the address.
     pub(super) fn route(&self) -> &str {
-        self.route.as_ref().map_or("unmatched", MatchedPath::as_str)
+        match &self.template {
+            Template::Fixed(template) => template,
+            Template::Matched(path) => path.as_ref().map_or("unmatched", MatchedPath::as_str),
+        }
     }
 
     /// The method, or `other`.

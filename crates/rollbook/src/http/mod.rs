@@ -11,6 +11,7 @@ mod body;
 mod engines;
 mod error;
 mod events;
+mod front;
 mod guard;
 mod health;
 mod json;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use auth::{TokenLookup, TokensAway};
 pub(crate) use events::KNOWN;
+pub use front::Api;
 pub use metrics::{Metrics, metrics_router};
 pub(crate) use participants::all_rows;
 pub(crate) use sessions::page;
@@ -130,7 +132,7 @@ impl std::ops::Deref for Http {
 const COMPRESS_ABOVE: u64 = 1024;
 
 /// The whole API. Whoever calls it brings the listener and decides when to stop.
-pub fn router(state: AppState) -> Router {
+pub fn api(state: AppState) -> Api {
     let AppState { ledger, tokens, limits, metrics, engines } = state;
     let requests = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
     let blocks = Arc::new(Semaphore::new((limits.buffered_bytes / body::BLOCK).min(Semaphore::MAX_PERMITS)));
@@ -140,23 +142,26 @@ pub fn router(state: AppState) -> Router {
 
     let documented = OpenApiRouter::with_openapi(openapi::about()).merge(kit("/client/v4")).merge(ingest());
     // The same without the prefix, for clients of the older base addresses; the document says so in words.
-    let (limited, api) = documented.split_for_parts();
+    let (limited, document) = documented.split_for_parts();
     let limited = limited.merge(Router::from(kit(""))).route(engines::BELOW, post(engines::take));
     let limited = limited.layer(guard::limit(http.clone()));
-    let (health, api) = OpenApiRouter::with_openapi(api).routes(routes!(health::alive)).routes(routes!(health::ready)).split_for_parts();
-    Router::new()
+    let (health, document) =
+        OpenApiRouter::with_openapi(document).routes(routes!(health::alive)).routes(routes!(health::ready)).split_for_parts();
+    let router = Router::new()
         .merge(limited)
         .merge(health)
-        .route("/openapi.json", openapi::serve(&api))
+        .route("/openapi.json", openapi::serve(&document))
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
         // As one layer, the first outermost: between layers of their own each route would be boxed, and cloned for each request.
-        .layer((
-            guard::watch(http.clone()),
-            CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE)),
-            CatchPanicLayer::custom(guard::panicked),
-        ))
-        .with_state(http)
+        .layer((guard::watch(http.clone()), compression(), CatchPanicLayer::custom(guard::panicked)))
+        .with_state(http.clone());
+    Api::new(&http, router)
+}
+
+/// Where the client asks for it.
+fn compression() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE))
 }
 
 /// The sessions family below a prefix. `peer-report` is a literal, and so wins over `{session_id}`.

@@ -11,6 +11,7 @@ use super::row::{self, Extras, ROW_BYTES};
 use super::schema::{NotModified, ParticipantsAnswer, ReadErrors, SessionPath};
 use crate::ledger::{PageAnswer, Print, RosterAnswer, View};
 use axum::extract::{RawQuery, State};
+use rollbook_core::id::App;
 use rollbook_core::roster::{Order, Query, Search, Sort};
 use rollbook_core::time::Timestamp;
 use uuid::Uuid;
@@ -105,9 +106,14 @@ pub(super) fn extras(params: &Params<'_>) -> Result<Extras, ApiError> {
     security(("bearer" = []), ("email" = [], "key" = []))
 )]
 pub(super) async fn list(State(http): State<Http>, reader: Reader, has: Has, RawQuery(query): RawQuery) -> Result<Kept, ApiError> {
-    let asked = Asked::of(&Params::read(query.as_deref(), PARAMS)?)?;
-    let session = reader.id("session_id")?;
-    let answer = http.ledger.participants(reader.app(), session, asked.view, &asked.query, asked.as_of).await?;
+    page(&http, reader.app(), reader.id("session_id"), has, query.as_deref()).await
+}
+
+/// The same, past the router.
+pub(super) async fn page(http: &Http, app: &App, session: Result<Uuid, ApiError>, has: Has, query: Option<&str>) -> Result<Kept, ApiError> {
+    let asked = Asked::of(&Params::read(query, PARAMS)?)?;
+    let session = session?;
+    let answer = http.ledger.participants(app, session, asked.view, &asked.query, asked.as_of).await?;
     let answer = answer.ok_or_else(ApiError::not_found)?;
     let tag = answer.print.map(|print| asked.tag(session, &print));
     has.or(tag, work(is_heavy(&answer, asked.extras), move || render(&answer, asked.extras))).await

@@ -2,9 +2,9 @@
 
 use super::error::ApiError;
 use super::json::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 impl IntoResponse for Json {
@@ -13,6 +13,14 @@ impl IntoResponse for Json {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
+}
+
+/// The answer with its length, without which it would be sent in chunks. The router does this for its own.
+pub(super) fn sized(mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response
 }
 
 /// Does a piece of work: here, or where it is heavy, on a thread that may be kept busy.

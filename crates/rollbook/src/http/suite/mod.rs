@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod document;
+mod front;
 mod kept;
 mod reads;
 mod refusals;
@@ -10,11 +11,10 @@ mod writes;
 
 use super::store;
 use crate::engines::Engines;
-use crate::http::{AppState, Limits, Metrics, TokenLookup, TokensAway, router};
+use crate::http::{self, AppState, Limits, Metrics, TokenLookup, TokensAway};
 use crate::ledger::{Ledger, Options};
 use crate::tokens::{Grant, Permission};
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use rollbook_core::time::Timestamp;
@@ -59,7 +59,7 @@ impl TokenLookup for Tokens {
 
 /// The API, and the switch that takes its store away.
 struct Api {
-    router: Router,
+    service: http::Api,
     metrics: Metrics,
     faults: Faults,
     store: Arc<dyn Store>,
@@ -73,13 +73,13 @@ struct Answer {
     body: Vec<u8>,
 }
 
-fn node(store: &Arc<dyn Store>, limits: Limits) -> (Router, Metrics) {
+fn node(store: &Arc<dyn Store>, limits: Limits) -> (http::Api, Metrics) {
     let now = Timestamp::parse_rfc3339(NOW).unwrap();
     let ledger = Ledger::new(Arc::clone(store), Options { segments: None, memory: 1 << 20 });
     let metrics = Metrics::default();
     let engines = Engines::with(&deliveries::engines(), JanusOptions::default(), Arc::new(move || now)).unwrap();
     let state = AppState { ledger, tokens: Arc::new(Tokens), limits, metrics: metrics.clone(), engines };
-    (router(state), metrics)
+    (http::api(state), metrics)
 }
 
 impl Api {
@@ -92,17 +92,17 @@ impl Api {
         let Subject { store, alive, .. } = store(now).await;
         let (store, faults) = FaultyStore::new(store);
         let store: Arc<dyn Store> = Arc::new(store);
-        let (router, metrics) = node(&store, limits);
-        Self { router, metrics, faults, store, _alive: alive }
+        let (service, metrics) = node(&store, limits);
+        Self { service, metrics, faults, store, _alive: alive }
     }
 
     /// Lets another node, which knows nothing yet, answer from here on.
     fn restart(&mut self) {
-        (self.router, self.metrics) = node(&self.store, Limits::default());
+        (self.service, self.metrics) = node(&self.store, Limits::default());
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         assert!(parts.headers.contains_key("x-request-id"), "every answer has a name");
