@@ -99,23 +99,24 @@ impl Address {
         }
     }
 
-    /// What a path has in the places of the template's names, at most three; none where it is another's path, or one to be decoded.
-    fn names(self, path: &str) -> Option<[&str; 3]> {
-        let (mut names, mut found) = ([""; 3], 0);
-        let mut given = path.split('/');
-        for expected in self.template().split('/') {
-            let given = given.next()?;
-            if expected.starts_with('{') {
-                if given.is_empty() || given.contains('%') {
-                    return None;
-                }
-                *names.get_mut(found)? = given;
-                found += 1;
-            } else if given != expected {
-                return None;
-            }
+    /// What the template has before, between and behind its names.
+    fn parts(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Participants => ("/client/v4/accounts/", &["/realtime/kit/", "/sessions/", "/participants"]),
+            Self::Events => ("/v1/accounts/", &["/apps/", "/events"]),
         }
-        given.next().is_none().then_some(names)
+    }
+
+    /// What a path has in the places of the names, at most three; none where it is another's path, or one to be decoded.
+    fn names(self, path: &str) -> Option<[&str; 3]> {
+        let (first, others) = self.parts();
+        let (mut names, mut rest) = ([""; 3], path.strip_prefix(first)?);
+        for (name, part) in names.iter_mut().zip(others) {
+            let end = rest.bytes().position(|byte| byte == b'/' || byte == b'%').filter(|end| *end > 0)?;
+            *name = &rest[..end];
+            rest = rest[end..].strip_prefix(part)?;
+        }
+        rest.is_empty().then_some(names)
     }
 }
 
@@ -137,31 +138,31 @@ impl Service<Request> for Handler {
 
     fn call(&mut self, request: Request) -> Answering {
         let Self { http, address } = self.clone();
+        // A future is moved whole: the larger ones are put in their place before anything is wrapped around them.
+        let answer: Pin<Box<dyn Future<Output = _> + Send>> = match address {
+            Address::Participants => Box::pin(list(http.clone(), request)),
+            Address::Events => Box::pin(take(http.clone(), request)),
+        };
         Box::pin(async move {
-            let answer = guard::within_limits(&http, address.answer(&http, request)).await;
+            let answer = guard::within_limits(&http, answer).await;
             Ok(sized(answer.and_then(|answer| answer).unwrap_or_else(ApiError::into_response)))
         })
     }
 }
 
-impl Address {
-    async fn answer(self, http: &Http, request: Request) -> Result<Response, ApiError> {
-        let [account, app, session] = self.names(request.uri().path()).ok_or_else(ApiError::not_found)?;
-        let headers = request.headers();
-        match self {
-            Self::Participants => {
-                let app = Entry::reading(http, headers).await?.to(http.apps.get(account, app)?)?;
-                let session = read_id(session).ok_or_else(ApiError::not_found);
-                let page = participants::page(http, &app, session, Has::in_headers(headers), request.uri().query());
-                page.await.map(Kept::into_response)
-            }
-            Self::Events => {
-                let app = Entry::writing(http, headers).await?.to(http.apps.get(account, app)?)?;
-                let delivery = Delivery::from_request(request, http).await?;
-                events::ingest(http, &app, delivery).await.map(Json::into_response)
-            }
-        }
-    }
+async fn list(http: Http, request: Request) -> Result<Response, ApiError> {
+    let [account, app, session] = Address::Participants.names(request.uri().path()).ok_or_else(ApiError::not_found)?;
+    let app = Entry::reading(&http, request.headers()).await?.to(http.apps.get(account, app)?)?;
+    let session = read_id(session).ok_or_else(ApiError::not_found);
+    let page = participants::page(&http, &app, session, Has::in_headers(request.headers()), request.uri().query());
+    page.await.map(Kept::into_response)
+}
+
+async fn take(http: Http, request: Request) -> Result<Response, ApiError> {
+    let [account, app, _] = Address::Events.names(request.uri().path()).ok_or_else(ApiError::not_found)?;
+    let app = Entry::writing(&http, request.headers()).await?.to(http.apps.get(account, app)?)?;
+    let delivery = Delivery::from_request(request, &http).await?;
+    events::ingest(&http, &app, delivery).await.map(Json::into_response)
 }
 
 #[cfg(test)]
@@ -186,6 +187,12 @@ mod tests {
             ("POST", "/v1/accounts/a/apps/b/engines/zoom"),
         ] {
             assert_eq!(of(method, path), None, "{method} {path}");
+        }
+        for address in [Address::Participants, Address::Events] {
+            let (first, others) = address.parts();
+            let names = address.template().split(['{', '}']).skip(1).step_by(2);
+            let whole: String = names.zip(others).map(|(name, part)| format!("{{{name}}}{part}")).collect();
+            assert_eq!(first.to_owned() + &whole, address.template());
         }
         assert_eq!(Address::Participants.names(list), Some(["a", "b", "c"]));
         assert_eq!(Address::Events.names(events), Some(["a", "b", ""]));
