@@ -23,4 +23,5 @@ pub mod polling;
 pub mod quarantine;
 pub mod serve;
 pub mod tokens;
+mod trouble;
 mod whole_file;

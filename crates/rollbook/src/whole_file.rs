@@ -3,6 +3,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use tokio::task::JoinError;
 
 /// Why such a file could not be read or replaced.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +120,46 @@ impl WholeFile {
         }
         Ok(())
     }
+}
+
+/// What a file says, told again whenever it has changed.
+pub(crate) struct Changes<T, E> {
+    file: WholeFile,
+    parse: fn(&WholeFile, Option<&[u8]>) -> Result<T, E>,
+    /// The state of the file that was told.
+    told: Option<Option<Stamp>>,
+}
+
+impl<T: Send + 'static, E: From<FileError> + From<JoinError> + Send + 'static> Changes<T, E> {
+    /// Of the file as `parse` reads it, given no bytes where there is no file.
+    pub(crate) fn new(file: WholeFile, parse: fn(&WholeFile, Option<&[u8]>) -> Result<T, E>) -> Self {
+        Self { file, parse, told: None }
+    }
+
+    /// What it says, where that may be something else than the last time.
+    pub(crate) async fn next(&mut self) -> Result<Option<T>, E> {
+        let (file, parse, told) = (self.file.clone(), self.parse, self.told);
+        let reading = aside::<_, E>(move || {
+            let stands = file.stamp()?;
+            if told == Some(stands) {
+                return Ok(None);
+            }
+            let reading = file.read();
+            Ok(Some((reading.stamp, parse(&file, reading.bytes?.as_deref())?)))
+        });
+        let Some((stamp, said)) = reading.await? else { return Ok(None) };
+        self.told = Some(stamp);
+        Ok(Some(said))
+    }
+}
+
+/// Does what waits for the disk where no request waits behind it.
+pub(crate) async fn aside<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<JoinError> + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await?
 }
 
 /// Files that only their owner reads: who has which access is nobody else's business.

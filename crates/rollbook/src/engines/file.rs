@@ -1,7 +1,7 @@
 //! Added engines in a file of the data folder.
 
 use super::{AddedEngine, EngineChanges, EngineStore, EnginesError};
-use crate::whole_file::{Stamp, WholeFile};
+use crate::whole_file::{Changes, WholeFile, aside};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -59,37 +59,15 @@ impl EngineStore for EngineFile {
     }
 
     fn changes(&self) -> Box<dyn EngineChanges> {
-        Box::new(Changes { file: self.0.clone(), told: None })
+        Box::new(Changes::new(self.0.clone(), parse))
     }
-}
-
-struct Changes {
-    file: WholeFile,
-    /// The state of the file that was told.
-    told: Option<Option<Stamp>>,
 }
 
 #[async_trait]
-impl EngineChanges for Changes {
+impl EngineChanges for Changes<Vec<AddedEngine>, EnginesError> {
     async fn next(&mut self) -> Result<Option<Vec<AddedEngine>>, EnginesError> {
-        let (file, told) = (self.file.clone(), self.told);
-        let reading = aside(move || {
-            let stands = file.stamp()?;
-            if told == Some(stands) {
-                return Ok(None);
-            }
-            let reading = file.read();
-            Ok(Some((reading.stamp, parse(&file, reading.bytes?.as_deref())?)))
-        });
-        let Some((stamp, engines)) = reading.await? else { return Ok(None) };
-        self.told = Some(stamp);
-        Ok(Some(engines))
+        Changes::next(self).await
     }
-}
-
-/// Does what waits for the disk where no request waits behind it.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, EnginesError> + Send + 'static) -> Result<T, EnginesError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(EnginesError::Stopped))
 }
 
 /// All of the file or nothing: a file with one bad entry was not written by us, so none of it can be trusted. No file is no engines.

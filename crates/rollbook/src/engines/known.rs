@@ -1,6 +1,7 @@
 //! Added engines as a running server knows them: opened, and kept up to date by one task.
 
 use super::{AddedEngine, EngineChanges, SealKeys};
+use crate::trouble::Trouble;
 use rollbook_core::id::App;
 use rollbook_ingest::engine::Engine;
 use std::collections::BTreeMap;
@@ -63,10 +64,10 @@ struct Looks {
 
 impl Looks {
     async fn go_on(mut self, found: watch::Sender<Option<Arc<Known>>>, taken: impl Fn(&AddedEngine) -> bool) {
-        let mut trouble = None;
+        let mut trouble = Trouble::with("the added engines");
         while !found.is_closed() {
             let next = self.changes.next().await;
-            tell(&mut trouble, next.as_ref().err().map(ToString::to_string));
+            trouble.tell(next.as_ref().err().map(ToString::to_string));
             let changed = match next {
                 Ok(Some(added)) => {
                     added.iter().filter(|engine| taken(engine)).for_each(|AddedEngine { account, app, engine, .. }| {
@@ -118,15 +119,4 @@ impl Looks {
         self.told = wrong;
         known
     }
-}
-
-/// Says what is wrong once, and when it is over.
-fn tell(trouble: &mut Option<String>, cause: Option<String>) {
-    match &cause {
-        Some(_) if *trouble == cause => {}
-        Some(cause) => tracing::error!(cause, "the added engines can't be read; those known before stay in force"),
-        None if trouble.is_some() => tracing::info!("the added engines can be read again"),
-        None => {}
-    }
-    *trouble = cause;
 }

@@ -27,7 +27,7 @@ pub enum EnginesError {
     BadNames(String),
     /// The process is ending.
     #[error("stopped before it was done")]
-    Stopped,
+    Stopped(#[from] tokio::task::JoinError),
 }
 
 /// A place where added engines are kept: of each app at most one of a name. Any number of processes may use it at once, and none undoes

@@ -2,7 +2,7 @@
 
 use super::record::StoredRecord;
 use super::{TokenChanges, TokenRecord, TokenStore, TokensError};
-use crate::whole_file::{Stamp, WholeFile};
+use crate::whole_file::{Changes, WholeFile, aside};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -55,37 +55,15 @@ impl TokenStore for TokenFile {
     }
 
     fn changes(&self) -> Box<dyn TokenChanges> {
-        Box::new(Changes { file: self.0.clone(), told: None })
+        Box::new(Changes::new(self.0.clone(), parse))
     }
-}
-
-struct Changes {
-    file: WholeFile,
-    /// The state of the file that was told.
-    told: Option<Option<Stamp>>,
 }
 
 #[async_trait]
-impl TokenChanges for Changes {
+impl TokenChanges for Changes<Vec<TokenRecord>, TokensError> {
     async fn next(&mut self) -> Result<Option<Vec<TokenRecord>>, TokensError> {
-        let (file, told) = (self.file.clone(), self.told);
-        let reading = aside(move || {
-            let stands = file.stamp()?;
-            if told == Some(stands) {
-                return Ok(None);
-            }
-            let reading = file.read();
-            Ok(Some((reading.stamp, parse(&file, reading.bytes?.as_deref())?)))
-        });
-        let Some((stamp, tokens)) = reading.await? else { return Ok(None) };
-        self.told = Some(stamp);
-        Ok(Some(tokens))
+        Changes::next(self).await
     }
-}
-
-/// Does what waits for the disk where no request waits behind it.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, TokensError> + Send + 'static) -> Result<T, TokensError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(TokensError::Stopped))
 }
 
 /// All of the file or nothing: a file with one bad entry was not written by us, so none of it can be trusted. No file is no tokens.

@@ -2,6 +2,7 @@
 
 use super::{Digest, Grant, TokenChanges, TokenRecord, TokenStore};
 use crate::http::{TokenLookup, TokensAway};
+use crate::trouble::Trouble;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -76,14 +77,14 @@ impl TokenLookup for KnownTokens {
 
 async fn look(mut changes: Box<dyn TokenChanges>, found: watch::Sender<Known>, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = Vec::new();
-    let mut trouble = None;
+    let mut trouble = Trouble::with("tokens");
     // The first at once, so that those who come next are known.
     let mut pause = Duration::ZERO;
     // Whoever comes while a look is under way waits for the next: that one may have begun before the token was made.
     while tokio::time::timeout(pause, queue.recv_many(&mut waiting, WAITING)).await != Ok(0) {
         let began = Instant::now();
         let outcome = changes.next().await;
-        tell(&mut trouble, outcome.as_ref().err().map(ToString::to_string));
+        trouble.tell(outcome.as_ref().err().map(ToString::to_string));
         let well = outcome.is_ok();
         if let Ok(Some(tokens)) = outcome {
             found.send_replace(by_digest(tokens));
@@ -95,17 +96,6 @@ async fn look(mut changes: Box<dyn TokenChanges>, found: watch::Sender<Known>, m
         tokio::time::sleep_until(began + APART).await;
         pause = LOOK;
     }
-}
-
-/// Says what is wrong once, and when it is over.
-fn tell(trouble: &mut Option<String>, cause: Option<String>) {
-    match &cause {
-        Some(_) if *trouble == cause => {}
-        Some(cause) => tracing::error!(cause, "tokens can't be read; those known before stay in force"),
-        None if trouble.is_some() => tracing::info!("tokens can be read again"),
-        None => {}
-    }
-    *trouble = cause;
 }
 
 fn by_digest(tokens: Vec<TokenRecord>) -> BTreeMap<Digest, Grant> {

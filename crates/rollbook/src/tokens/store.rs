@@ -33,7 +33,7 @@ pub enum TokensError {
     Random(#[from] getrandom::Error),
     /// The process is ending.
     #[error("stopped before it was done")]
-    Stopped,
+    Stopped(#[from] tokio::task::JoinError),
 }
 
 /// A place where tokens are kept. Any number of processes may use it at once, and none undoes another's work.
