@@ -10,6 +10,7 @@ use rollbook_core::roster::{LiveRosters, Order, Part, Query, RowView, Snapshot, 
 use rollbook_core::time::{SECOND, Timestamp};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use uuid::Uuid;
 
@@ -146,18 +147,18 @@ fn report(what: &str, figure: f64, unit: &str) {
     println!("{what:<58} {figure:>12.1} {unit}");
 }
 
-/// Feeds a join, or a leave, of everyone.
-fn feed(session: &mut Session, people: usize, leaves: bool, now: Timestamp) {
+/// Feeds a join, or a leave, of each of some.
+fn feed(session: &mut Session, people: Range<usize>, leaves: bool, now: Timestamp) {
     let place = Place::new(Home::Session { session: Name::id(Uuid::from_u128(7)), meeting: None });
     let (mut taken, mut read, mut slowest) = (0.0, 0.0, 0f64);
-    for from in (0..people).step_by(BATCH) {
-        let batch: Vec<Event> = (from..people.min(from + BATCH)).map(|n| event(n, leaves, &place)).collect();
+    for from in people.clone().step_by(BATCH) {
+        let batch: Vec<Event> = (from..people.end.min(from + BATCH)).map(|n| event(n, leaves, &place)).collect();
         let (t, r) = session.take(&batch, now);
         (taken, read, slowest) = (taken + t, read + r, slowest.max(t + r));
     }
     let what = if leaves { "leaves" } else { "joins" };
-    report(&format!("{what}: events taken"), people as f64 / taken, "/s");
-    report(&format!("{what}: events read and moved in the roster"), people as f64 / read, "/s");
+    report(&format!("{what}: events taken"), people.len() as f64 / taken, "/s");
+    report(&format!("{what}: events read and moved in the roster"), people.len() as f64 / read, "/s");
     report(&format!("{what}: slowest batch of {BATCH}"), slowest * 1e3, "ms");
 }
 
@@ -182,13 +183,15 @@ fn main() {
         Session { facts: Facts::new(app, Stream::session(Uuid::from_u128(7))), reading: Reading::default(), live: LiveRosters::default() };
     println!("{people} people");
     let now = Timestamp::from_micros(BASE + 3600 * SECOND);
-    feed(&mut session, people, false, now);
+    feed(&mut session, 0..people, false, now);
     report_memory(&session, "joined, no page asked for", people, held());
     pages("live", people, |query| session.page(query, now));
     report_memory(&session, "joined, live roster", people, held());
 
     let later = now.plus(7200 * SECOND);
-    feed(&mut session, people - people / 100, true, later);
+    feed(&mut session, 0..people / 5, true, later);
+    pages("live, 1 of 5 gone", people, |query| session.page(query, later));
+    feed(&mut session, people / 5..people - people / 100, true, later);
     report_memory(&session, "99 of 100 left, live roster", people, held());
     pages("live, 99 of 100 gone", people, |query| session.page(query, later));
 

@@ -102,11 +102,34 @@ impl<T: Copy, K: Ord + Copy> Ranked<T, K> {
         self.blocks[block].items.get(place - self.before[block] as usize).copied()
     }
 
+    /// Keys between which the key of the item at a place lies: not above the second, and not below the first, if there is one. No item is looked at.
+    pub(crate) fn bounds(&self, place: usize) -> Option<(Option<K>, K)> {
+        let block = self.before.partition_point(|before| *before as usize <= place).checked_sub(1)?;
+        let last = |block: usize| self.blocks.get(block).map(|block| block.last);
+        Some((block.checked_sub(1).and_then(last), last(block)?))
+    }
+
     /// The items from a place on.
     pub(crate) fn from(&self, place: usize) -> impl Iterator<Item = T> {
         let block = self.before.partition_point(|before| *before as usize <= place).saturating_sub(1);
         let skip = place - self.before.get(block).map_or(place, |before| *before as usize);
         self.blocks.get(block..).unwrap_or_default().iter().flat_map(|block| &block.items).skip(skip).copied()
+    }
+
+    /// So many items from a place on, or all that there are.
+    pub(crate) fn slice(&self, place: usize, count: usize) -> Vec<T> {
+        let block = self.before.partition_point(|before| *before as usize <= place).saturating_sub(1);
+        let mut skip = place - self.before.get(block).map_or(place, |before| *before as usize);
+        let mut slice = Vec::with_capacity(count.min(self.len()));
+        for Block { items, .. } in self.blocks.get(block..).unwrap_or_default() {
+            let items = items.get(skip..).unwrap_or_default();
+            slice.extend_from_slice(items.get(..count - slice.len()).unwrap_or(items));
+            skip = 0;
+            if slice.len() == count {
+                break;
+            }
+        }
+        slice
     }
 
     /// How many items have lesser keys.
@@ -167,7 +190,15 @@ mod tests {
             prop_assert_eq!(ranked.len(), keys.len());
             for place in (0..=keys.len()).step_by(37).chain([keys.len() + 1]) {
                 prop_assert_eq!(ranked.get(place).map(key), keys.get(place).copied());
+                if let Some(of_place) = keys.get(place) {
+                    let (low, high) = ranked.bounds(place).unwrap();
+                    prop_assert!(low.is_none_or(|low| low <= *of_place) && *of_place <= high);
+                }
                 prop_assert_eq!(ranked.from(place).map(key).collect::<Vec<_>>(), keys.get(place..).unwrap_or_default());
+                for count in [0, 1, 25, 700, 4000] {
+                    let expected: Vec<u32> = keys.iter().skip(place).take(count).copied().collect();
+                    prop_assert_eq!(ranked.slice(place, count).into_iter().map(key).collect::<Vec<_>>(), expected);
+                }
             }
             for n in (0..4100).step_by(53) {
                 prop_assert_eq!(ranked.rank(&n, key), keys.partition_point(|known| *known < n));

@@ -68,7 +68,18 @@ pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(super) fn number(&mut self) -> u64 {
+        match self.0.split_first() {
+            Some((byte @ ..0x80, rest)) => {
+                self.0 = rest;
+                (*byte).into()
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> u64 {
         let (mut number, mut shift) = (0, 0);
         while let Some((byte, rest)) = self.0.split_first() {
             self.0 = rest;

@@ -22,6 +22,7 @@ pub(crate) use facts::Times;
 pub use facts::{Changes, DEFAULT_KEEP_ALIVE, Facts, PeerIx, Verdict};
 pub use reading::{Reading, Resolved, SittingIx};
 pub(crate) use record::{Act, RecordIx};
+pub(crate) use said::Said;
 pub use sitting::Sitting;
 pub use size::Size;
 pub use stay::{Anomaly, AnomalyKind, ClosedBy, MAX_STAY, Stay, Validity};

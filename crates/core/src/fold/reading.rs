@@ -200,6 +200,12 @@ impl Reading {
         self.attended.stays(peer).between(from, to)
     }
 
+    /// Looks at the attendance of peers that will be read, as [`Facts::look_ahead`] does.
+    pub(crate) fn look_ahead(&self, peers: &[PeerIx]) {
+        let is_more = |peer: &&PeerIx| self.attended.briefs.get(**peer as usize).is_some_and(|brief| brief.is_more());
+        std::hint::black_box(peers.iter().filter(is_more).count());
+    }
+
     /// The times from which and before which the stays of a session start.
     pub(crate) fn span(&self, sitting: SittingIx) -> (Timestamp, Timestamp) {
         let begun = |ix: SittingIx| self.sittings.get(ix).map(|sitting| sitting.begun);

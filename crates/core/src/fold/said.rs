@@ -10,9 +10,10 @@ pub(crate) struct Said<'a> {
     /// The number of the slot that it takes.
     pub(super) slot: Option<u32>,
     pub(super) kind: Option<Kind>,
-    pub(crate) user_id: Option<&'a str>,
-    pub(crate) custom_participant_id: Option<&'a str>,
-    pub(crate) display_name: Option<&'a str>,
+    /// Texts, in UTF-8.
+    pub(crate) user_id: Option<&'a [u8]>,
+    pub(crate) custom_participant_id: Option<&'a [u8]>,
+    pub(crate) display_name: Option<&'a [u8]>,
     /// By their numbers.
     pub(crate) preset_name: Option<u32>,
     pub(crate) preset_view_type: Option<u32>,
@@ -97,9 +98,9 @@ impl<'a> Reader<'a> {
         let told = self.number();
         let mut said = Said { slot, ..Said::default() };
         said.kind = if told & ROBOT != 0 { Some(Kind::Robot) } else { (told & PERSON != 0).then_some(Kind::Person) };
-        said.user_id = (told & USER_ID != 0).then(|| self.text());
-        said.custom_participant_id = (told & CUSTOM_ID != 0).then(|| self.text());
-        said.display_name = (told & DISPLAY_NAME != 0).then(|| self.text());
+        said.user_id = (told & USER_ID != 0).then(|| self.raw_text());
+        said.custom_participant_id = (told & CUSTOM_ID != 0).then(|| self.raw_text());
+        said.display_name = (told & DISPLAY_NAME != 0).then(|| self.raw_text());
         said.preset_name = (told & PRESET_NAME != 0).then(|| self.small());
         said.preset_view_type = (told & PRESET_VIEW_TYPE != 0).then(|| self.small());
         said

@@ -46,8 +46,8 @@ pub(super) fn put_signed(number: i64, out: &mut Vec<u8>) {
     put_number((number << 1 ^ number >> 63).cast_unsigned(), out);
 }
 
-/// A text or none. One that is an id in its one form takes no more than an id.
-pub(super) fn put_text(text: Option<&str>, out: &mut Vec<u8>) {
+/// A text or none, in UTF-8. One that is an id in its one form takes no more than an id.
+pub(super) fn put_text(text: Option<&[u8]>, out: &mut Vec<u8>) {
     let Some(text) = text else { return out.push(NONE) };
     if let Some(id) = id_of(text) {
         out.push(ID);
@@ -60,12 +60,12 @@ pub(super) fn put_text(text: Option<&str>, out: &mut Vec<u8>) {
             put_number(text.len() as u64, out);
         }
     }
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(text);
 }
 
-fn id_of(text: &str) -> Option<Uuid> {
-    let one_form = || text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    if text.len() == 36 && one_form() { Uuid::try_parse(text).ok() } else { None }
+fn id_of(text: &[u8]) -> Option<Uuid> {
+    let one_form = || text.iter().all(|byte| *byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(byte));
+    if text.len() == 36 && one_form() { Uuid::try_parse_ascii(text).ok() } else { None }
 }
 
 /// What was written, in the order in which it was. Past the end there are zeros and empty texts.
@@ -193,7 +193,7 @@ mod tests {
             for (number, signed, text) in &all {
                 put_number(*number, &mut bytes);
                 put_signed(*signed, &mut bytes);
-                put_text(text.as_deref(), &mut bytes);
+                put_text(text.as_deref().map(str::as_bytes), &mut bytes);
                 Fixed::up_to(*number).put(*number, &mut bytes);
             }
             let mut cursor = Cursor(&bytes);
@@ -208,9 +208,9 @@ mod tests {
     #[test]
     fn ids_take_seventeen_bytes() {
         let (mut bytes, id) = (Vec::new(), "00000000-0000-4000-8000-0123456789ab");
-        put_text(Some(id), &mut bytes);
+        put_text(Some(id.as_bytes()), &mut bytes);
         assert_eq!(bytes.len(), 17);
-        put_text(Some(&"x".repeat(300)), &mut bytes);
+        put_text(Some("x".repeat(300).as_bytes()), &mut bytes);
         assert_eq!(bytes.len(), 17 + 1 + 2 + 300);
     }
 }

@@ -62,7 +62,7 @@ impl<E> Details<E> {
     }
 
     /// Whether this is what most rows show, or nothing.
-    pub(super) fn is_one_stay(&self, row: &Fields<'_>) -> bool {
+    pub(super) fn is_one_stay<T>(&self, row: &Fields<T>) -> bool {
         let one = Stay { start: row.joined_at, out: row.left_at, closed_by: None, uncertain: 0 };
         self.anomalies.is_empty() && (self.stays.is_empty() || self.stays == [one])
     }
@@ -111,14 +111,17 @@ impl<E> Details<E> {
 }
 
 impl Details<ToldEvent> {
-    pub(super) fn put_events(&self, row: &Fields<'_>, writer: &mut Writer) {
+    pub(super) fn put_events<T>(&self, row: &Fields<T>, writer: &mut Writer) {
         let last = row.left_at.unwrap_or(row.joined_at);
         let (mut named, mut before) = ("", None);
         put_number(self.events.len() as u64, &mut writer.rows);
         for event in &self.events {
             let Writer { form, rows, names, sessions } = writer;
             let session = sessions.number(event.session);
-            let source = (names.number_or_none(Some(&event.source)), names.number_or_none(event.preset_view_type.as_deref()));
+            let source = (
+                names.number_or_none(Some(event.source.as_bytes())),
+                names.number_or_none(event.preset_view_type.as_deref().map(str::as_bytes)),
+            );
             let by_id = event.source_id.len() > LONGEST || !sessions.are_of(session, event.origin);
             let bit = |is: bool, bit| if is { bit } else { 0 };
             let flags = ACTS.iter().position(|act| *act == event.act).unwrap_or_default() as u8

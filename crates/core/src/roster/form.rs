@@ -145,11 +145,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Writes a row, of which all times fit the form.
-    pub(super) fn put(&mut self, row: &Fields<'_>, details: &Details<ToldEvent>) {
+    pub(super) fn put(&mut self, row: &Fields<Option<&[u8]>>, details: &Details<ToldEvent>) {
         let Self { form, rows, names, sessions } = self;
         let ends = Ends::of(row);
         let session = sessions.number(row.session);
-        let odd = row.texts.into_iter().flatten().any(|text| text.bytes().any(is_odd));
+        let odd = row.texts.into_iter().flatten().any(is_odd);
         let bit = |is: bool, bit| if is { bit } else { 0 };
         let flags = bit(row.left_at.is_none(), IS_IN)
             | bit(ends.told != ends.implied, MORE)
@@ -182,9 +182,15 @@ impl Writer {
     }
 }
 
-/// Whether a text with this byte can't stand between quotes as it is in most notations.
-fn is_odd(byte: u8) -> bool {
-    matches!(byte, 0..0x20 | b'"' | b'\\')
+/// Whether a text holds a byte with which it can't stand between quotes as it is in most notations.
+pub(super) fn is_odd(text: &[u8]) -> bool {
+    /// What is looked at together, without a way out in between.
+    const PART: usize = 16;
+    let any = |part: &[u8]| part.iter().fold(0, |odd, byte| odd | u8::from((*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'))) != 0;
+    let (parts, rest) = text.as_chunks::<PART>();
+    // The end is rather looked at twice than byte by byte.
+    let rest = if rest.is_empty() { rest } else { text.last_chunk::<PART>().map_or(rest, |last| last) };
+    parts.iter().any(|part| any(part)) || any(rest)
 }
 
 /// What is told of a row's end, and what joining and length imply of it.
@@ -196,7 +202,7 @@ struct Ends {
 }
 
 impl Ends {
-    fn of(row: &Fields<'_>) -> Self {
+    fn of<T>(row: &Fields<T>) -> Self {
         match (row.length, row.left_at) {
             (Length::Gone(length), Some(left)) => {
                 let implied = Timestamp::from_micros(row.joined_at.micros().wrapping_add(length));
@@ -204,6 +210,19 @@ impl Ends {
             }
             (Length::Gone(_), None) => Self { told: row.joined_at, implied: row.joined_at, last: row.joined_at },
             (Length::In(since), left) => Self { told: since, implied: row.joined_at, last: left.unwrap_or(row.joined_at) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_odd_by_one_byte(text in prop_oneof!["[ !#-~]{0,40}", "[ -~\n]{0,40}", ".{0,40}"]) {
+            prop_assert_eq!(is_odd(text.as_bytes()), text.bytes().any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')));
         }
     }
 }

@@ -89,6 +89,10 @@ fn present_key(part: Part<'_>) -> impl Fn(PeerIx) -> (Reverse<Timestamp>, Uuid) 
     }
 }
 
+fn text(bytes: Option<&[u8]>) -> Option<&str> {
+    std::str::from_utf8(bytes?).ok()
+}
+
 impl Part<'_> {
     fn length(&self, peer: PeerIx) -> Length {
         length(&self.reading.stays(self.sitting, peer))
@@ -144,7 +148,7 @@ impl LiveRoster {
         let total = self.joined.len();
         let (low, high) = if order.descending { (total - to, total - from) } else { (from, to) };
         let mut peers = match order.sort {
-            Sort::JoinedAt => self.joined.from(low).take(high - low).collect(),
+            Sort::JoinedAt => self.joined.slice(low, high - low),
             Sort::Duration => self.by_length(part, low, high - low, now),
         };
         if order.descending {
@@ -158,7 +162,7 @@ impl LiveRoster {
         let mut all = self.slice(part, order, 0, self.joined.len(), now);
         all.retain(|peer| {
             let told = part.facts.told_of(*peer);
-            search.finds(part.facts.peer_id(*peer), told.custom_participant_id, told.display_name)
+            search.finds(part.facts.peer_id(*peer), text(told.custom_participant_id), text(told.display_name))
         });
         all
     }
@@ -170,19 +174,36 @@ impl LiveRoster {
             let by_length = part.length(gone).at(now).cmp(&part.length(present).at(now));
             by_length.then_with(|| part.facts.peer_id(gone).cmp(&part.facts.peer_id(present))).is_lt()
         };
+        let before_at = |gone: usize, present: usize| {
+            self.differ(gone, present, now).unwrap_or_else(|| {
+                let both = self.gone.get(gone).zip(self.present.get(present));
+                both.is_some_and(|(gone, present)| before(gone, present))
+            })
+        };
         let (mut low, mut high) = (start.saturating_sub(self.present.len()), start.min(self.gone.len()));
         while low < high {
             let middle = low + (high - low) / 2;
-            let both = self.gone.get(middle).zip(self.present.get(start - middle - 1));
-            if both.is_some_and(|(gone, present)| before(gone, present)) { low = middle + 1 } else { high = middle }
+            if before_at(middle, start - middle - 1) { low = middle + 1 } else { high = middle }
         }
-        let mut gone = self.gone.from(low).peekable();
-        let mut present = self.present.from(start - low).peekable();
+        let (gone, present) = (self.gone.slice(low, count), self.present.slice(start - low, count));
+        part.reading.look_ahead(&gone);
+        part.reading.look_ahead(&present);
+        let (mut gone, mut present) = (gone.into_iter().peekable(), present.into_iter().peekable());
         let next = || match (gone.peek(), present.peek()) {
             (Some(g), Some(p)) if before(*g, *p) => gone.next(),
             (Some(_), None) => gone.next(),
             _ => present.next(),
         };
         std::iter::from_fn(next).take(count).collect()
+    }
+
+    /// Whether who is at a place of those who are gone was in for less time than who is at a place of those who are in, or for more; where the
+    /// keys around both tell it. Each peer lies far away from the last that was looked at.
+    fn differ(&self, gone: usize, present: usize, now: Timestamp) -> Option<bool> {
+        let ((shortest, (longest, _)), (least, (Reverse(most), _))) = (self.gone.bounds(gone)?, self.present.bounds(present)?);
+        if least.is_some_and(|(Reverse(since), _)| longest < Length::In(since).at(now)) {
+            return Some(true);
+        }
+        shortest.is_some_and(|(length, _)| length > Length::In(most).at(now)).then_some(false)
     }
 }

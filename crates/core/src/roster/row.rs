@@ -109,6 +109,14 @@ pub struct ToldEvent {
     pub preset_view_type: Option<Box<str>>,
 }
 
+impl PeerEvent {
+    /// An event as it is shown.
+    pub(super) fn of(told: &ToldEvent) -> Self {
+        let ToldEvent { at, ref source, ref source_id, session, origin, peer, act, ref preset_view_type } = *told;
+        Self { at, session, id: origin.event_id(source, source_id), peer, act, preset_view_type: preset_view_type.clone() }
+    }
+}
+
 /// Where events are told, which their public ids are derived from: an app, by its namespace, and a stream of it, by its id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Origin {
@@ -145,13 +153,13 @@ pub enum PeerAct {
     Left,
 }
 
-/// The fields of a row, wherever they are kept.
+/// The fields of a row, wherever its texts are kept.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields<'a> {
+pub(super) struct Fields<T> {
     pub(super) session: Uuid,
     pub(super) id: Uuid,
     /// User id, custom id, display name, preset.
-    pub(super) texts: [Option<&'a str>; 4],
+    pub(super) texts: [T; 4],
     pub(super) joined_at: Timestamp,
     pub(super) left_at: Option<Timestamp>,
     pub(super) length: Length,
@@ -159,16 +167,27 @@ pub(super) struct Fields<'a> {
     pub(super) updated_at: Timestamp,
 }
 
+impl<T> Fields<T> {
+    /// The same with other texts.
+    pub(super) fn with_texts<U>(&self, texts: [U; 4]) -> Fields<U> {
+        let Self { session, id, texts: _, joined_at, left_at, length, created_at, updated_at } = *self;
+        Fields { session, id, texts, joined_at, left_at, length, created_at, updated_at }
+    }
+}
+
 impl Row {
-    pub(super) fn fields(&self) -> Fields<'_> {
+    /// Its fields, the texts in UTF-8.
+    pub(super) fn fields(&self) -> Fields<Option<&[u8]>> {
         let Self { session, id, joined_at, left_at, length, created_at, updated_at, .. } = *self;
-        let texts = [&self.user_id, &self.custom_participant_id, &self.display_name, &self.preset_name].map(Option::as_deref);
+        let texts = [&self.user_id, &self.custom_participant_id, &self.display_name, &self.preset_name];
+        let texts = texts.map(|text| text.as_deref().map(str::as_bytes));
         Fields { session, id, texts, joined_at, left_at, length, created_at, updated_at }
     }
 
-    fn of(fields: Fields<'_>, details: Details<ToldEvent>) -> Self {
+    fn of(fields: Fields<Option<&[u8]>>, details: Details<ToldEvent>) -> Self {
         let Fields { session, id, texts, joined_at, left_at, length, created_at, updated_at } = fields;
-        let [user_id, custom_participant_id, display_name, preset_name] = texts.map(|text| text.map(Box::from));
+        let [user_id, custom_participant_id, display_name, preset_name] =
+            texts.map(|text| text.map(|text| std::str::from_utf8(text).unwrap_or_default().into()));
         Self {
             session,
             id,
@@ -230,8 +249,8 @@ impl Part<'_> {
         peers.filter_map(row).collect()
     }
 
-    /// The fields of a peer's row; none where the peer has no stay in the session or is not listed.
-    pub(super) fn fields(&self, peer: PeerIx) -> Option<Fields<'_>> {
+    /// The fields of a peer's row, the texts in UTF-8; none where the peer has no stay in the session or is not listed.
+    pub(super) fn fields(&self, peer: PeerIx) -> Option<Fields<Option<&[u8]>>> {
         let Self { facts, reading, sitting } = *self;
         let stays = reading.stays(sitting, peer);
         let (first, last) = (stays.first().filter(|_| !reading.is_robot(peer))?, stays.last()?);

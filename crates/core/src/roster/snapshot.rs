@@ -363,7 +363,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     #[inline]
     fn row(&self, ix: u32) -> RowView<'a> {
-        RowView::new(self.form, self.tables, self.bytes(ix))
+        RowView::packed(self.form, self.tables, self.bytes(ix))
     }
 
     /// The bytes of a row, and of all that follow.

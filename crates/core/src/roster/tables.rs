@@ -14,7 +14,7 @@ const END: usize = 4;
 /// Texts in the making.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    by_text: BTreeMap<Box<str>, u32>,
+    by_text: BTreeMap<Box<[u8]>, u32>,
     texts: Vec<u8>,
     /// Where each ends.
     ends: Vec<u32>,
@@ -22,12 +22,12 @@ pub(super) struct Names {
 
 impl Names {
     /// The number of a text, from 1; 0 of none.
-    pub(super) fn number_or_none(&mut self, text: Option<&str>) -> u64 {
+    pub(super) fn number_or_none(&mut self, text: Option<&[u8]>) -> u64 {
         let Some(text) = text else { return 0 };
         if let Some(known) = self.by_text.get(text) {
             return (*known).into();
         }
-        self.texts.extend_from_slice(text.as_bytes());
+        self.texts.extend_from_slice(text);
         self.ends.push(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.by_text.insert(text.into(), number);

@@ -1,28 +1,27 @@
 //! What is shown of a peer beside its stays: descriptive fields, and its events.
 
 use super::row::{Origin, PeerAct, ToldEvent};
-use crate::fold::{Act, Facts, PeerIx, Reading, SittingIx};
+use crate::fold::{Act, Facts, PeerIx, Reading, Said, SittingIx};
 use uuid::Uuid;
 
-/// The descriptive fields of a peer.
+/// The descriptive fields of a peer, in UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Told<'a> {
-    pub(crate) user_id: Option<&'a str>,
-    pub(crate) custom_participant_id: Option<&'a str>,
-    pub(crate) display_name: Option<&'a str>,
-    pub(crate) preset_name: Option<&'a str>,
-    pub(crate) preset_view_type: Option<&'a str>,
+    pub(crate) user_id: Option<&'a [u8]>,
+    pub(crate) custom_participant_id: Option<&'a [u8]>,
+    pub(crate) display_name: Option<&'a [u8]>,
+    pub(crate) preset_name: Option<&'a [u8]>,
 }
-
-/// A peer has mostly a join and a leave: fewer records than this need no list of their own.
-const FEW: usize = 4;
 
 impl Told<'_> {
     fn is_complete(&self) -> bool {
         let of_person = self.user_id.is_some() && self.custom_participant_id.is_some() && self.display_name.is_some();
-        of_person && self.preset_name.is_some() && self.preset_view_type.is_some()
+        of_person && self.preset_name.is_some()
     }
 }
+
+/// A peer has mostly a join and a leave: fewer records than this need no list of their own.
+const FEW: usize = 4;
 
 impl Facts {
     /// A peer's public id.
@@ -33,6 +32,29 @@ impl Facts {
 
     /// The descriptive fields, one by one, as the peer's earliest event that carries each has it.
     pub(crate) fn told_of(&self, peer: PeerIx) -> Told<'_> {
+        let mut all = Told::default();
+        self.earliest_said(peer, |said| {
+            all.user_id = all.user_id.or(said.user_id);
+            all.custom_participant_id = all.custom_participant_id.or(said.custom_participant_id);
+            all.display_name = all.display_name.or(said.display_name);
+            all.preset_name = all.preset_name.or_else(|| Some(self.preset(said.preset_name?)));
+            all.is_complete()
+        });
+        all
+    }
+
+    /// The kind of view, as the peer's earliest event that carries it has it.
+    fn preset_view_type_of(&self, peer: PeerIx) -> Option<&str> {
+        let mut view = None;
+        self.earliest_said(peer, |said| {
+            view = said.preset_view_type;
+            view.is_some()
+        });
+        std::str::from_utf8(self.preset(view?)).ok()
+    }
+
+    /// What the peer's events say of it, the earliest first, until it is enough.
+    fn earliest_said<'a>(&'a self, peer: PeerIx, mut is_enough: impl FnMut(Said<'a>) -> bool) {
         let (mut few, mut all_of_many) = ([0; FEW], Vec::new());
         let many = self.newest_first(peer).zip(&mut few).map(|(record, place)| *place = record).count();
         let records = if many < FEW {
@@ -45,19 +67,14 @@ impl Facts {
         if !records.is_sorted_by(|a, b| self.compare_told(*a, *b).is_le()) {
             records.sort_by(|a, b| self.compare_told(*a, *b));
         }
-        let mut all = Told::default();
-        for said in records.iter().filter_map(|record| self.said(*record)) {
-            let preset = |number: Option<u32>| Some(self.preset(number?));
-            all.user_id = all.user_id.or(said.user_id);
-            all.custom_participant_id = all.custom_participant_id.or(said.custom_participant_id);
-            all.display_name = all.display_name.or(said.display_name);
-            all.preset_name = all.preset_name.or_else(|| preset(said.preset_name));
-            all.preset_view_type = all.preset_view_type.or_else(|| preset(said.preset_view_type));
-            if all.is_complete() {
-                break;
+        let mut before = None;
+        for place in records.iter().filter_map(|record| self.said_at(*record)) {
+            // A leave mostly says what the join said, which is written once.
+            if before != Some(place) && is_enough(self.said_there(place)) {
+                return;
             }
+            before = Some(place);
         }
-        all
     }
 
     fn origin(&self) -> Origin {
@@ -67,7 +84,7 @@ impl Facts {
     /// The peer's events that the session contains, for show; rosters make none.
     pub(crate) fn peer_events(&self, reading: &Reading, sitting: SittingIx, session: Uuid, peer: PeerIx) -> Vec<ToldEvent> {
         let origin = self.origin();
-        let view = self.told_of(peer).preset_view_type;
+        let view = self.preset_view_type_of(peer);
         let shown = reading.contained(self, sitting, peer).into_iter().filter_map(|record| {
             let act = match self.entry(record).act {
                 Act::Present => return None,

@@ -1,9 +1,10 @@
-//! A row as it is read: from its first byte on, in the form of `form`.
+//! A row as it is read: in a roster's bytes, from its first byte on, in the form of `form`; or copied by itself.
 
 use super::cursor::{Cursor, Text};
 use super::details::Of;
+use super::extract::CopiedRow;
 use super::form::{CREATED, EVENTS, Form, IS_IN, MORE, ODD_TEXTS, OTHER_SESSION, RARE, STAYS, UPDATED};
-use super::row::{Details, Length};
+use super::row::{Details, Fields, Length};
 use super::tables::Tables;
 use crate::time::Timestamp;
 use std::borrow::Cow;
@@ -22,11 +23,16 @@ pub struct Shown<'a> {
     pub created_at: Timestamp,
     /// The time of the last event.
     pub updated_at: Timestamp,
-    /// By its number.
-    session: u64,
-    flags: u8,
-    rest: Cursor<'a>,
-    tables: Tables<'a>,
+    is_plain: bool,
+    texts: Texts<'a>,
+}
+
+/// Where the next text is.
+#[derive(Clone, Copy, Debug)]
+enum Texts<'a> {
+    Packed(Cursor<'a>, Tables<'a>),
+    /// At this place.
+    Copied(CopiedRow<'a>, usize),
 }
 
 impl<'a> Shown<'a> {
@@ -34,40 +40,59 @@ impl<'a> Shown<'a> {
     #[must_use]
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.flags & ODD_TEXTS == 0
+        self.is_plain
     }
 
     /// The first time the person's permanent id, then the id that the product gave the person, then the name shown in the call.
     #[inline]
     pub fn next_text(&mut self) -> Text<'a> {
-        self.rest.text()
+        match &mut self.texts {
+            Texts::Packed(rest, _) => rest.text(),
+            Texts::Copied(row, place) => {
+                *place += 1;
+                row.text(*place - 1)
+            }
+        }
     }
 
     /// After these three, the preset that the peer came with.
     #[inline]
     pub fn preset_name(&mut self) -> Text<'a> {
-        self.tables.name(self.rest.number())
+        match &mut self.texts {
+            Texts::Packed(rest, tables) => tables.name(rest.number()),
+            Texts::Copied(row, place) => row.text(*place),
+        }
     }
+}
+
+/// A row of a roster.
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a>(Kept<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum Kept<'a> {
+    Packed(Packed<'a>),
+    Copied(CopiedRow<'a>),
 }
 
 /// A row within a roster's bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct RowView<'a> {
+struct Packed<'a> {
     form: &'a Form,
     tables: Tables<'a>,
     row: &'a [u8],
 }
 
-impl<'a> RowView<'a> {
-    #[inline]
-    pub(super) fn new(form: &'a Form, tables: Tables<'a>, row: &'a [u8]) -> Self {
-        Self { form, tables, row }
-    }
+/// What of a packed row is not shown.
+struct Hidden {
+    flags: u8,
+    /// By its number.
+    session: u64,
+}
 
-    /// The row from its beginning on.
-    #[must_use]
+impl<'a> Packed<'a> {
     #[inline]
-    pub fn shown(&self) -> Shown<'a> {
+    fn read(&self) -> (Shown<'a>, Hidden) {
         let mut rest = Cursor(self.row);
         let flags = rest.byte();
         rest.bytes(16);
@@ -75,21 +100,22 @@ impl<'a> RowView<'a> {
         let length = self.form.micros(length.cast_signed());
         let implied = Timestamp::from_micros(joined_at.micros().wrapping_add(length));
         let (left_at, length) = if flags & IS_IN == 0 { (Some(implied), Length::Gone(length)) } else { (None, Length::In(joined_at)) };
-        let updated_at = left_at.unwrap_or(joined_at);
-        let tables = self.tables;
-        let mut shown = Shown { joined_at, left_at, length, created_at: joined_at, updated_at, session: 0, flags, rest, tables };
+        let (created_at, updated_at) = (joined_at, left_at.unwrap_or(joined_at));
+        let (is_plain, texts) = (flags & ODD_TEXTS == 0, Texts::Packed(rest, self.tables));
+        let mut shown = Shown { joined_at, left_at, length, created_at, updated_at, is_plain, texts };
+        let mut hidden = Hidden { flags, session: 0 };
         if flags & RARE != 0 {
-            self.rarely(&mut shown);
+            self.rarely(&mut shown, &mut hidden, rest);
         }
-        shown
+        (shown, hidden)
     }
 
     /// What most rows lack.
-    fn rarely(&self, shown: &mut Shown<'a>) {
-        let Shown { joined_at, flags, mut rest, .. } = *shown;
-        let is = |bit| flags & bit != 0;
+    fn rarely(&self, shown: &mut Shown<'a>, hidden: &mut Hidden, mut rest: Cursor<'a>) {
+        let joined_at = shown.joined_at;
+        let is = |bit| hidden.flags & bit != 0;
         if is(OTHER_SESSION) {
-            shown.session = rest.number();
+            hidden.session = rest.number();
         }
         if is(MORE) {
             let told = self.form.take_later(shown.left_at.unwrap_or(joined_at), &mut rest);
@@ -106,20 +132,75 @@ impl<'a> RowView<'a> {
         if is(UPDATED) {
             shown.updated_at = self.form.take_later(shown.updated_at, &mut rest);
         }
-        shown.rest = rest;
+        shown.texts = Texts::Packed(rest, self.tables);
+    }
+
+    #[inline]
+    fn id(&self) -> Uuid {
+        Cursor(self.row.get(1..).unwrap_or_default()).id()
+    }
+
+    fn details(&self) -> Details {
+        let (Shown { joined_at, left_at, texts, .. }, Hidden { flags, session }) = self.read();
+        let mut details = Details::one_stay(joined_at, left_at);
+        let Texts::Packed(mut rest, _) = texts else { return details };
+        (0..3).for_each(|_| {
+            rest.text();
+        });
+        rest.number();
+        if flags & STAYS != 0 {
+            details.take_stays(joined_at, self.form, &mut rest);
+        }
+        if flags & EVENTS != 0 {
+            let of = Of { peer: self.id(), session, joined_at, last: left_at.unwrap_or(joined_at) };
+            details.take_events(&of, self.form, self.tables, &mut rest);
+        }
+        details
+    }
+}
+
+impl<'a> RowView<'a> {
+    #[inline]
+    pub(super) fn packed(form: &'a Form, tables: Tables<'a>, row: &'a [u8]) -> Self {
+        Self(Kept::Packed(Packed { form, tables, row }))
+    }
+
+    #[inline]
+    pub(super) fn copied(row: CopiedRow<'a>) -> Self {
+        Self(Kept::Copied(row))
+    }
+
+    /// The row from its beginning on.
+    #[must_use]
+    #[inline]
+    pub fn shown(&self) -> Shown<'a> {
+        match &self.0 {
+            Kept::Packed(row) => row.read().0,
+            Kept::Copied(row) => {
+                let Fields { joined_at, left_at, length, created_at, updated_at, .. } = row.row.fields;
+                let (is_plain, texts) = (row.row.is_plain, Texts::Copied(*row, 0));
+                Shown { joined_at, left_at, length, created_at, updated_at, is_plain, texts }
+            }
+        }
     }
 
     /// The peer's id.
     #[must_use]
     #[inline]
     pub fn id(&self) -> Uuid {
-        Cursor(self.row.get(1..).unwrap_or_default()).id()
+        match &self.0 {
+            Kept::Packed(row) => row.id(),
+            Kept::Copied(row) => row.row.fields.id,
+        }
     }
 
     /// The session of that peer.
     #[must_use]
     pub fn session(&self) -> Uuid {
-        self.tables.session(self.shown().session)
+        match &self.0 {
+            Kept::Packed(row) => row.tables.session(row.read().1.session),
+            Kept::Copied(row) => row.row.fields.session,
+        }
     }
 
     /// The start of the first stay.
@@ -183,21 +264,10 @@ impl<'a> RowView<'a> {
     /// What is shown on demand.
     #[must_use]
     pub fn details(&self) -> Details {
-        let mut shown = self.shown();
-        (0..3).for_each(|_| {
-            shown.next_text();
-        });
-        shown.preset_name();
-        let Shown { flags, session, joined_at, left_at, mut rest, .. } = shown;
-        let mut details = Details::one_stay(joined_at, left_at);
-        if flags & STAYS != 0 {
-            details.take_stays(joined_at, self.form, &mut rest);
+        match &self.0 {
+            Kept::Packed(row) => row.details(),
+            Kept::Copied(row) => row.details(),
         }
-        if flags & EVENTS != 0 {
-            let of = Of { peer: self.id(), session, joined_at, last: left_at.unwrap_or(joined_at) };
-            details.take_events(&of, self.form, self.tables, &mut rest);
-        }
-        details
     }
 
     /// Of the three texts the one at a place.
