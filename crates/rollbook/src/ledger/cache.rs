@@ -61,13 +61,26 @@ impl Cache {
     /// The fold of a stream. Where none is held of this epoch, an empty one: it catches up when it is read.
     pub(super) fn fold(&self, app: &App, stream: Stream, epoch: u64) -> Arc<Fold> {
         let key = Key::Fold(app.namespace(), stream);
-        let fold = match self.get(&key, epoch) {
-            Some(Value::Fold(fold)) => fold,
-            _ => Arc::new(Fold::new(app, stream, epoch)),
-        };
-        // A fold grows: it is weighed whenever it is asked for.
+        if let Some(fold) = self.held_fold(&key, epoch) {
+            return fold;
+        }
+        let fold = Arc::new(Fold::new(app, stream, epoch));
         self.hold(key, Value::Fold(Arc::clone(&fold)), epoch);
         fold
+    }
+
+    /// A fold that is held. It grows, and is weighed whenever it is asked for.
+    fn held_fold(&self, key: &Key, epoch: u64) -> Option<Arc<Fold>> {
+        let mut entries = self.lock();
+        let is_of = entries.is_of(epoch);
+        let entry = entries.by_use.get_mut(key).filter(|_| is_of)?;
+        let Value::Fold(fold) = &entry.value else { return None };
+        let (fold, before) = (Arc::clone(fold), entry.weight);
+        entry.weight = self.weight(&entry.value);
+        let after = entry.weight;
+        entries.weight = entries.weight - before + after;
+        self.make_room(&mut entries);
+        Some(fold)
     }
 
     pub(super) fn roster(&self, app: &App, session: Uuid, view: View, epoch: u64) -> Option<Arc<Held>> {
@@ -112,8 +125,7 @@ impl Cache {
     }
 
     fn hold(&self, key: Key, value: Value, epoch: u64) {
-        // A session that is larger than the whole budget would else be folded anew for each question.
-        let weight = value.weight().min(self.budget / 2);
+        let weight = self.weight(&value);
         let mut entries = self.lock();
         if !entries.is_of(epoch) {
             return;
@@ -122,10 +134,19 @@ impl Cache {
             entries.weight -= entry.weight;
         }
         entries.weight += weight;
+        self.make_room(&mut entries);
+    }
+
+    fn make_room(&self, entries: &mut Entries) {
         while entries.weight > self.budget {
             let Some((_, entry)) = entries.by_use.pop_lru() else { return };
             entries.weight -= entry.weight;
         }
+    }
+
+    /// What a value counts. A session that is larger than the whole budget would else be folded anew for each question.
+    fn weight(&self, value: &Value) -> u64 {
+        value.weight().min(self.budget / 2)
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

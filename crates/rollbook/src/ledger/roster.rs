@@ -28,9 +28,11 @@ const READ_AT_ONCE: usize = 1_000;
 impl Found {
     /// See [`State::live_page`](super::fold::State::live_page).
     async fn live_page(&self, session: Uuid, query: &Query, as_of: Option<Timestamp>) -> Result<Option<LivePage>, StoreError> {
-        let behind = self.fold.lock().behind();
-        if behind < READ_AT_ONCE && query.search.is_none() {
-            return Ok(self.fold.lock().live_page(session, query, self.now, as_of));
+        if query.search.is_none() {
+            let mut state = self.fold.lock();
+            if state.behind() < READ_AT_ONCE {
+                return Ok(state.live_page(session, query, self.now, as_of));
+            }
         }
         let (fold, query, now) = (Arc::clone(&self.fold), query.clone(), self.now);
         let reading = tokio::task::spawn_blocking(move || fold.lock().live_page(session, &query, now, as_of));
