@@ -11,6 +11,7 @@ mod open;
 mod read;
 mod reader;
 mod readers;
+mod recent;
 mod schema;
 mod sessions;
 mod settle;
@@ -160,9 +161,11 @@ impl Store for SqliteStore {
 
     async fn since(&self, app: &App, known: &[(Stream, Seq)]) -> Result<Since, StoreError> {
         let now = (self.clock)();
-        let nothing = Since { now, batches: Vec::new() };
-        let Some(app) = self.known.app(app) else { return Ok(nothing) };
-        let Err(era) = self.known.nothing_after(app, known) else { return Ok(nothing) };
+        let Some(app) = self.known.app(app) else { return Ok(Since { now, batches: Vec::new() }) };
+        let era = match self.known.after(app, known) {
+            Ok(batches) => return Ok(Since { now, batches }),
+            Err(era) => era,
+        };
         let known: Vec<_> = known.to_vec();
         let missing = self.readers.run(move |conn| read::after(conn, app, &known)).await?;
         self.known.learn(era, app, missing.heads, []);

@@ -4,7 +4,7 @@ use super::fresh;
 use super::known::AppNo;
 use super::txn::Txn;
 use super::values::{kind, stream};
-use crate::contract::{AppendError, Commit, Entry, Link, LinkKind, StoreError};
+use crate::contract::{AppendError, Batch, Commit, Entry, Link, LinkKind, StoreError};
 use crate::digest::digest;
 use bytes::Bytes;
 use rollbook_core::id::{App, Stream, StreamKind};
@@ -40,6 +40,7 @@ fn insert(txn: &mut Txn<'_>, app: AppNo, entry: &Entry) -> Result<(), Error> {
     let sql = "INSERT INTO journal (app, kind, stream, seq, received_at, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     txn.prepare(sql)?.execute((app, kind(*stream), stream.id.into_bytes(), seq, txn.now().micros(), &batch[..]))?;
     txn.advance(app, *stream, seq);
+    txn.add_batch(app, Batch { stream: *stream, seq, batch: batch.clone(), received_at: txn.now() });
     let mut add = txn.prepare("INSERT OR IGNORE INTO links (app, kind, from_id, to_kind, to_id) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     let (waiting, at_once): (Vec<Link>, Vec<Link>) = links.iter().partition(|link| fresh::waits(link));
     let mut parents = BTreeSet::new();

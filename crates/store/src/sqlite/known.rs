@@ -2,7 +2,8 @@
 //! many breakouts the sessions have.
 
 use super::fresh::Fresh;
-use crate::contract::{Link, Seq};
+use super::recent::Recent;
+use crate::contract::{Batch, Link, Seq};
 use rollbook_core::id::{App, Stream};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -25,6 +26,8 @@ pub(super) struct Changes {
     pub(super) children: HashMap<(AppNo, Uuid), u64>,
     /// Look-ups that wait to move into their table.
     pub(super) fresh: Vec<(AppNo, Link)>,
+    /// What was appended.
+    pub(super) batches: Vec<(AppNo, Batch)>,
 }
 
 impl Changes {
@@ -33,6 +36,7 @@ impl Changes {
         self.heads.extend(later.heads);
         self.children.extend(later.children);
         self.fresh.extend(later.fresh);
+        self.batches.extend(later.batches);
     }
 }
 
@@ -46,6 +50,7 @@ struct State {
     apps: HashMap<App, AppNo>,
     heads: HashMap<(AppNo, Stream), Seq>,
     children: HashMap<(AppNo, Uuid), u64>,
+    recent: Recent,
     forgotten: u64,
 }
 
@@ -56,7 +61,7 @@ pub(super) struct Era(u64);
 impl Known {
     /// With all the apps that the database has: an app that is not here has no data.
     pub(super) fn new(apps: HashMap<App, AppNo>, fresh: Fresh) -> Self {
-        let state = State { apps, heads: HashMap::new(), children: HashMap::new(), forgotten: 0 };
+        let state = State { apps, heads: HashMap::new(), children: HashMap::new(), recent: Recent::default(), forgotten: 0 };
         Self { state: RwLock::new(state), fresh }
     }
 
@@ -68,17 +73,24 @@ impl Known {
         self.read(|state| state.heads.get(&(app, stream)).copied())
     }
 
-    /// `Ok` where it is certain that none of the streams has anything after what the reader knows. Else what to hand to
-    /// [`Known::learn`] with heads that are read from now on.
-    pub(super) fn nothing_after(&self, app: AppNo, known: &[(Stream, Seq)]) -> Result<(), Era> {
+    /// The batches of some streams after what the reader knows of each, where they are certain to be all that there are. Else what to hand
+    /// to [`Known::learn`] with heads that are read from now on.
+    pub(super) fn after(&self, app: AppNo, known: &[(Stream, Seq)]) -> Result<Vec<Batch>, Era> {
         self.read(|state| {
-            let current = known.iter().all(|(stream, seq)| state.heads.get(&(app, *stream)).is_some_and(|head| head <= seq));
-            if current { Ok(()) } else { Err(Era(state.forgotten)) }
+            let mut missing = Vec::new();
+            for &(stream, seq) in known {
+                let unknown = || Era(state.forgotten);
+                let head = *state.heads.get(&(app, stream)).ok_or_else(unknown)?;
+                if head > seq {
+                    missing.extend(state.recent.between(app, stream, seq, head).ok_or_else(unknown)?.cloned());
+                }
+            }
+            Ok(missing)
         })
     }
 
     /// Whether nothing came to streams and to look-ups of parents, of which a reader knows so much; where that is not certain, as
-    /// [`Known::nothing_after`].
+    /// [`Known::after`].
     pub(super) fn unchanged(&self, app: AppNo, known: &[(Stream, Seq)], children: &[(Uuid, u64)]) -> Result<bool, Era> {
         self.read(|state| {
             let heads = known.iter().map(|(stream, seq)| state.heads.get(&(app, *stream)).map(|head| head <= seq));
@@ -103,6 +115,7 @@ impl Known {
             state.make_room();
             state.heads.extend(changes.heads);
             state.children.extend(changes.children);
+            changes.batches.into_iter().for_each(|(app, batch)| state.recent.add(app, batch));
         });
     }
 
@@ -162,7 +175,7 @@ mod tests {
     #[test]
     fn a_stale_head_never_replaces_a_newer_one() {
         let known = Known::new(HashMap::new(), Fresh::default());
-        let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
+        let era = known.after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
         known.learn(era, 1, [(STREAM, 5)], []);
         assert_eq!(known.head(1, STREAM), Some(6));
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn a_head_read_before_forgetting_is_not_learnt() {
         let known = Known::new(HashMap::new(), Fresh::default());
-        let era = known.nothing_after(1, &[(STREAM, 5)]).err().unwrap();
+        let era = known.after(1, &[(STREAM, 5)]).err().unwrap();
         known.publish(published(6));
         let others = (0..MOST_HEADS as u128).map(|n| (Stream::meeting(Uuid::from_u128(n)), 1));
         known.learn(era, 1, others, []);

@@ -5,6 +5,7 @@ mod disk;
 mod folder;
 mod fresh;
 mod group;
+mod recent;
 
 use super::open::{self, Folder};
 use super::{Pages, SqliteStore, Tuning, schema};

@@ -4,7 +4,7 @@ use super::fresh::{Moved, Moving};
 use super::known::{AppNo, Changes, Known};
 use super::values::kind;
 use super::writer::Job;
-use crate::contract::{Link, LinkKind, Seq, StoreError};
+use crate::contract::{Batch, Link, LinkKind, Seq, StoreError};
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
@@ -118,6 +118,11 @@ impl<'a> Txn<'a> {
     /// Notes that the stream now ends at `seq`.
     pub(super) fn advance(&mut self, app: AppNo, stream: Stream, seq: Seq) {
         self.staged.heads.insert((app, stream), seq);
+    }
+
+    /// Notes a batch that was appended.
+    pub(super) fn add_batch(&mut self, app: AppNo, batch: Batch) {
+        self.staged.batches.push((app, batch));
     }
 
     /// Notes that a parent's look-up has grown.

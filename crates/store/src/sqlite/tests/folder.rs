@@ -130,7 +130,9 @@ async fn a_gap_in_the_journal_is_damage() {
     for n in 0..3 {
         append(&store, [entry(session(1), n, "x")]).await.unwrap();
     }
+    drop(store);
     Connection::open(folder.path().join("ledger.db")).unwrap().execute("DELETE FROM journal WHERE seq = 2", []).unwrap();
+    let store = store_in(folder.path());
     assert!(matches!(store.since(&app(), &[(session(1), 0)]).await, Err(StoreError::Damaged(_))));
     assert_eq!(store.since(&app(), &[(session(1), 2)]).await.unwrap().batches.len(), 1);
 }
