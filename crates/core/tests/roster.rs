@@ -194,3 +194,11 @@ fn another_version_is_none() {
     assert_eq!(Snapshot::new(bytes).err(), Some(SnapshotError::Format));
     assert_eq!(Snapshot::new(Vec::new()).err(), Some(SnapshotError::Short));
 }
+
+#[test]
+fn a_damaged_count_of_rows_is_no_way_past_the_end() {
+    let mut bytes = encode(Vec::new(), Validity::default(), b"");
+    bytes[8..12].fill(0xff);
+    let roster = Snapshot::new(bytes).unwrap();
+    assert_eq!((roster.len(), roster.find(Uuid::max())), (u32::MAX, None));
+}

@@ -272,7 +272,8 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
 
     /// The row at a place of the order by id.
     fn by_id(&self, place: u32) -> u32 {
-        self.place(self.rows + place)
+        // Damaged bytes may say that there are more rows than two orders of them have places.
+        self.place(self.rows.saturating_add(place))
     }
 
     /// Whether nobody is in.
