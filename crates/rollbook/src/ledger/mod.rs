@@ -11,6 +11,7 @@ mod fold;
 mod judge;
 mod links;
 mod making;
+mod pace;
 mod present;
 mod roster;
 mod searches;

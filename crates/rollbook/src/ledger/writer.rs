@@ -2,6 +2,7 @@
 
 use super::judge::{Given, Pending, judge};
 use super::links::{Links, across, links};
+use super::pace::{Company, Pace};
 use super::{IngestError, Inner, Ledger, Receipt};
 use bytes::Bytes;
 use rollbook_core::codec;
@@ -10,7 +11,9 @@ use rollbook_core::id::{App, Stream};
 use rollbook_store::{AppendError, Commit, Entry, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 /// How many deliveries of one app may wait before more are turned away.
@@ -57,18 +60,33 @@ impl Ledger {
 
 /// Commits what waits, as long as there is a ledger to write for.
 async fn write(ledger: Weak<Inner>, app: App, mut waiting: mpsc::Receiver<Delivery>) {
-    while let Some(first) = waiting.recv().await {
-        let mut events = first.events.len();
-        let mut deliveries = vec![first];
-        while events < EVENTS_A_COMMIT
-            && let Ok(next) = waiting.try_recv()
-        {
-            events += next.events.len();
-            deliveries.push(next);
-        }
+    let mut pace = Pace::default();
+    while let Some(deliveries) = gather(&mut waiting, &pace).await {
         let Some(ledger) = ledger.upgrade() else { return };
+        pace.begin(Instant::now(), deliveries.len());
         ledger.commit(&app, deliveries).await;
+        pace.end(waiting.len());
     }
+}
+
+/// What waits, with the company that is worth a wait; none where nothing can come any more.
+async fn gather(waiting: &mut mpsc::Receiver<Delivery>, pace: &Pace) -> Option<Vec<Delivery>> {
+    let first = waiting.recv().await?;
+    let company = pace.company();
+    let mut events = first.events.len();
+    let mut deliveries = vec![first];
+    while events < EVENTS_A_COMMIT {
+        let next = match (waiting.try_recv(), &company) {
+            (Err(TryRecvError::Empty), Some(Company { until, many })) if deliveries.len() < *many => {
+                timeout_at(*until, waiting.recv()).await.ok().flatten()
+            }
+            (next, _) => next.ok(),
+        };
+        let Some(next) = next else { break };
+        events += next.events.len();
+        deliveries.push(next);
+    }
+    Some(deliveries)
 }
 
 impl Inner {
@@ -136,5 +154,73 @@ impl Inner {
         let earliest = pending.events().map(|event| event.time).min().unwrap_or_default();
         let batch = Bytes::from(codec::encode(self.store.codec(), stream, pending.events()));
         Entry { stream, expected: pending.expected, batch, earliest, links: links.into_vec() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::sleep;
+
+    fn delivery() -> Delivery {
+        Delivery { events: Vec::new(), answer: oneshot::channel().0 }
+    }
+
+    /// As after a commit of ten, at five a millisecond.
+    fn fast() -> Pace {
+        let mut pace = Pace::default();
+        let now = Instant::now();
+        (0..100).rev().for_each(|n| pace.begin(now - Duration::from_millis(2) * n, 10));
+        pace.end(0);
+        pace
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_deliveries_come_slowly_a_commit_begins_at_once_with_all_that_wait() {
+        let (sender, mut waiting) = mpsc::channel(99);
+        let began = Instant::now();
+        for _ in 0..3 {
+            sender.send(delivery()).await.unwrap();
+        }
+        assert_eq!(gather(&mut waiting, &Pace::default()).await.unwrap().len(), 3);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_they_come_fast_a_commit_waits_for_as_many_as_are_expected_and_takes_all_that_came() {
+        let (sender, mut waiting) = mpsc::channel(99);
+        let (began, pace) = (Instant::now(), fast());
+        let sending = async {
+            for _ in 0..9 {
+                sender.send(delivery()).await.unwrap();
+            }
+            sleep(Duration::from_millis(1)).await;
+            for _ in 0..5 {
+                sender.send(delivery()).await.unwrap();
+            }
+        };
+        let (gathered, ()) = tokio::join!(gather(&mut waiting, &pace), sending);
+        assert_eq!(gathered.unwrap().len(), 14);
+        assert_eq!(began.elapsed(), Duration::from_millis(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_waits_no_longer_than_two_milliseconds() {
+        let (sender, mut waiting) = mpsc::channel(99);
+        let (began, pace) = (Instant::now(), fast());
+        sender.send(delivery()).await.unwrap();
+        assert_eq!(gather(&mut waiting, &pace).await.unwrap().len(), 1);
+        assert!(began.elapsed() <= Duration::from_millis(3), "and what a timer adds: {:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_taken_where_nothing_more_can_come() {
+        let (sender, mut waiting) = mpsc::channel(99);
+        let pace = fast();
+        sender.send(delivery()).await.unwrap();
+        drop(sender);
+        assert_eq!(gather(&mut waiting, &pace).await.unwrap().len(), 1);
+        assert!(gather(&mut waiting, &pace).await.is_none());
     }
 }
