@@ -100,14 +100,18 @@ impl Moved {
 }
 
 impl Moving {
+    /// Nothing moves.
+    pub(super) fn still(self) -> Moved {
+        Moved { links: Vec::new(), then: self }
+    }
+
     /// Does a part of the move within a transaction that adds so many.
     pub(super) fn go_on(self, txn: &Txn<'_>, fresh: &Fresh, added: usize, many: usize) -> rusqlite::Result<Moved> {
-        let still = |then| Moved { links: Vec::new(), then };
         match self {
-            Self::Resting if fresh.lock().len() < many => Ok(still(self)),
+            Self::Resting if fresh.lock().len() < many => Ok(self.still()),
             Self::Resting => {
                 let upto = txn.prepare("SELECT coalesce(max(number), 0) FROM fresh")?.query_row([], |row| row.get(0))?;
-                Ok(still(Self::Going { upto, after: None }))
+                Ok(Self::Going { upto, after: None }.still())
             }
             Self::Going { upto, after } => {
                 let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -123,7 +127,8 @@ impl Moving {
             Self::Dropping { upto } => {
                 let sql = "DELETE FROM fresh WHERE number IN (SELECT number FROM fresh WHERE number <= ?1 LIMIT ?2)";
                 let dropped = txn.prepare(sql)?.execute((upto, DROPPED))?;
-                Ok(still(if dropped < DROPPED { Self::Resting } else { self }))
+                let then = if dropped < DROPPED { Self::Resting } else { self };
+                Ok(then.still())
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One transaction of the writer: many jobs, each in a savepoint of its own, and one commit for all.
+//! One transaction of the writer: many jobs, each in a savepoint of its own where there is more than one, and one commit for all.
 
 use super::fresh::{Moved, Moving};
 use super::known::{AppNo, Changes, Known};
@@ -56,23 +56,39 @@ impl<'a> Txn<'a> {
 
     fn run_and_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Moved, StoreError> {
         self.execute("BEGIN IMMEDIATE")?;
-        for job in jobs {
-            self.execute("SAVEPOINT job")?;
-            self.staged = Changes::default();
-            if job.run(self) {
-                self.done.absorb(std::mem::take(&mut self.staged));
-            } else if self.conn.is_autocommit() {
-                // SQLite gives up the whole transaction on some failures, a full disk among them, and with it the jobs before this one.
-                return Err(StoreError::Unavailable("the transaction was rolled back, as on a full or failing disk".into()));
-            } else {
-                self.execute("ROLLBACK TO job")?;
+        if let [job] = jobs {
+            // What it wrote is all that was written: a savepoint would keep a copy of each page for nothing.
+            if !self.run_one(job)? {
+                self.execute("ROLLBACK")?;
+                return Ok(self.upkeep.moving.still());
             }
-            self.execute("RELEASE job")?;
+        } else {
+            for job in jobs {
+                self.execute("SAVEPOINT job")?;
+                if !self.run_one(job)? {
+                    self.execute("ROLLBACK TO job")?;
+                }
+                self.execute("RELEASE job")?;
+            }
         }
         let Upkeep { moving, many } = *self.upkeep;
         let moved = moving.go_on(self, &self.known.fresh, self.done.fresh.len(), many)?;
         self.execute("COMMIT")?;
         Ok(moved)
+    }
+
+    /// Runs a job; `false` where what it wrote is to be undone.
+    fn run_one(&mut self, job: &mut Box<dyn Job>) -> Result<bool, StoreError> {
+        self.staged = Changes::default();
+        if job.run(self) {
+            self.done.absorb(std::mem::take(&mut self.staged));
+            Ok(true)
+        } else if self.conn.is_autocommit() {
+            // SQLite gives up the whole transaction on some failures, a full disk among them, and with it the jobs before this one.
+            Err(StoreError::Unavailable("the transaction was rolled back, as on a full or failing disk".into()))
+        } else {
+            Ok(false)
+        }
     }
 
     fn execute(&self, sql: &str) -> Result<usize, rusqlite::Error> {

@@ -77,6 +77,21 @@ async fn a_conflict_in_a_shared_commit_is_alone() {
     assert_eq!(store.since(&other_app(), &[(session(1), 0)]).await.unwrap().batches.len(), 1);
 }
 
+#[tokio::test]
+async fn what_a_job_alone_wrote_before_it_failed_is_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = watched(folder.path());
+    // It adds the app before it finds that the stream is elsewhere.
+    assert!(matches!(store_append(&store, 1).await, Err(AppendError::Conflict)));
+    assert_eq!(store.streams(&other_app(), None, 9).await.unwrap(), []);
+    append(&store, [entry(session(1), 0, "ours")]).await.unwrap();
+    store_append(&store, 0).await.unwrap();
+    drop(store);
+    let store = store_in(folder.path());
+    assert_eq!(store.since(&other_app(), &[(session(1), 0)]).await.unwrap().batches.len(), 1);
+    assert_eq!(batches(&store, session(1)).await.unwrap()[0].batch, "ours");
+}
+
 async fn store_append(store: &SqliteStore, expected: u64) -> Result<(), AppendError> {
     store.append(&other_app(), Commit { entries: vec![entry(session(1), expected, "theirs")] }).await
 }
