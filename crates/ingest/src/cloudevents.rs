@@ -6,6 +6,7 @@
 //! members of `data`) is skipped: it is no part of an event's content.
 
 mod data;
+mod direct;
 mod envelope;
 mod headers;
 mod media;
@@ -17,6 +18,7 @@ use self::data::Earlier;
 use crate::fields::{Fault, Fields};
 use crate::json::{Item, Items, Json, JsonError, parse, parse_line};
 use media::Form;
+use memchr::memchr_iter;
 use rollbook_core::event::Event;
 
 /// How many bad events of one request are named; reading stops there. A body full of bad events must not become an
@@ -93,24 +95,40 @@ fn batch(body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     })
 }
 
-fn every(items: Items<'_>, body_length: usize) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
+fn every(mut items: Items<'_>, body_length: usize) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
     let (mut broken, mut earlier) = (None, Earlier::default());
-    let sound = items.map_while(|item| item.map_err(|error| broken = Some(error)).ok());
-    let sound = sound.map(|item| match item {
-        Item::Sound(value) => whole_event(&value, &mut earlier),
-        Item::Defective(error) => Err(error.to_string()),
+    let sound = std::iter::from_fn(|| {
+        if let Some(event) = items.read_by(|text| direct::leading(text, &mut earlier)) {
+            return Some(Ok(event));
+        }
+        match items.next()? {
+            Ok(Item::Sound(value)) => Some(whole_event(&value, &mut earlier)),
+            Ok(Item::Defective(error)) => Some(Err(error.to_string())),
+            Err(error) => {
+                broken = Some(error);
+                None
+            }
+        }
     });
     let results = judged(sound, body_length / USUAL);
     broken.map_or(Ok(results), |error: JsonError| Err(malformed(&error)))
 }
 
 fn lines(body: &[u8]) -> impl Iterator<Item = Judgement> {
-    let lines = body.split(|byte| *byte == b'\n').zip(1..);
     let mut earlier = Earlier::default();
-    lines.filter(|(line, _)| !line.iter().all(u8::is_ascii_whitespace)).map(move |(line, number)| {
+    split(body).zip(1..).filter(|(line, _)| !line.iter().all(u8::is_ascii_whitespace)).map(move |(line, number)| {
+        if let Some(event) = std::str::from_utf8(line).ok().and_then(|line| direct::whole(line, &mut earlier)) {
+            return Ok(event);
+        }
         let value = parse_line(line, number).map_err(|error| error.to_string())?;
         whole_event(&value, &mut earlier)
     })
+}
+
+fn split(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut from = 0;
+    let ends = memchr_iter(b'\n', body).chain([body.len()]);
+    ends.map(move |end| body.get(std::mem::replace(&mut from, end + 1)..end).unwrap_or_default())
 }
 
 fn binary(attributes: &[(&str, &[u8])], body: &[u8]) -> Result<Vec<Result<Event, BadEvent>>, ReadError> {
@@ -119,7 +137,7 @@ fn binary(attributes: &[(&str, &[u8])], body: &[u8]) -> Result<Vec<Result<Event,
     Ok(judged(std::iter::once(event.map_err(|fault| fault.to_string())), 0))
 }
 
-fn whole_event(value: &Json<'_>, earlier: &mut Earlier) -> Judgement {
+fn whole_event(value: &Json<'_>, earlier: &mut Earlier<'_>) -> Judgement {
     let mut event = || -> Result<Event, Fault> {
         let fields = Fields::of(value, "")?;
         envelope::of(fields)?.event(fields.get("data"), earlier)

@@ -12,6 +12,7 @@ mod text;
 
 pub use decimal::Decimal;
 pub use items::{Item, Items};
+pub(crate) use parse::leading;
 pub use parse::{MAX_DEPTH, parse, parse_line};
 pub use text::push_text;
 pub(crate) use text::quoted;

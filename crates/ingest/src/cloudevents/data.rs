@@ -1,14 +1,14 @@
 //! `data`, by the type of its event.
 
 use crate::fields::{Fault, Fields};
-use crate::json::Json;
+use crate::json::{self, Json};
 use rollbook_core::event::{Body, Kind, Leave, Leaver, PeerInfo, Place, Present, Roll};
 use rollbook_core::id::{Home, Name, Parent};
 use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
-type Reader = fn(Option<&Json<'_>>, &mut Earlier) -> Result<Body, Fault>;
+type Reader = fn(Option<&Json<'_>>, &mut Earlier<'_>) -> Result<Body, Fault>;
 
 /// Every type of event, and how its data is read. The writer names the same types.
 const TYPES: [(&str, Reader); 8] = [
@@ -24,19 +24,41 @@ const TYPES: [(&str, Reader); 8] = [
 
 /// What the event before told of its session: those of one request mostly tell the same, and then share it.
 #[derive(Default)]
-pub(super) struct Earlier(Option<Arc<Place>>);
+pub(super) struct Earlier<'t> {
+    place: Option<Arc<Place>>,
+    /// The object that told it.
+    object: &'t str,
+}
 
-impl Earlier {
+/// The most arrays and objects around what is told of a session: a batch, an event, its data.
+const AROUND: usize = 3;
+
+impl<'t> Earlier<'t> {
     fn shared(&mut self, place: Place) -> Arc<Place> {
-        match &self.0 {
+        match &self.place {
             Some(known) if **known == place => Arc::clone(known),
-            _ => Arc::clone(self.0.insert(Arc::new(place))),
+            _ => {
+                self.object = "";
+                Arc::clone(self.place.insert(Arc::new(place)))
+            }
         }
+    }
+
+    /// The place that an object tells which a text begins with, and how many bytes it is long; none where anything is wrong with it.
+    pub(super) fn leading(&mut self, text: &'t str) -> Option<(Arc<Place>, usize)> {
+        if let Some(place) = self.place.as_ref().filter(|_| !self.object.is_empty() && text.starts_with(self.object)) {
+            return Some((Arc::clone(place), self.object.len()));
+        }
+        let (object, length) = json::leading(text, AROUND)?;
+        let place = described_place(Fields::of(&object, "").ok()?).ok()?;
+        let place = self.shared(place);
+        self.object = text.get(..length)?;
+        Some((place, length))
     }
 }
 
 /// The kinds of view that a preset may have.
-const VIEW_TYPES: [&str; 5] = ["GROUP_CALL", "WEBINAR", "AUDIO_ROOM", "LIVESTREAM", "CHAT"];
+pub(super) const VIEW_TYPES: [&str; 5] = ["GROUP_CALL", "WEBINAR", "AUDIO_ROOM", "LIVESTREAM", "CHAT"];
 
 /// How the data of a type is read.
 pub(super) fn reader(kind: &str) -> Option<Reader> {
@@ -53,7 +75,7 @@ fn with(data: Option<&Json<'_>>, read: impl FnOnce(Fields<'_>) -> Result<Body, F
     read(Fields::of(data, "data")?).map_err(|fault| fault.within("data"))
 }
 
-fn place(data: Fields<'_>, earlier: &mut Earlier) -> Result<Arc<Place>, Fault> {
+fn place(data: Fields<'_>, earlier: &mut Earlier<'_>) -> Result<Arc<Place>, Fault> {
     let session = data.object("session")?.ok_or_else(|| Fault::missing("session", "an object"))?;
     described_place(session).map(|place| earlier.shared(place)).map_err(|fault| fault.within("session"))
 }

@@ -41,7 +41,7 @@ pub(super) fn of<'j>(fields: Fields<'j>) -> Result<Envelope<'j>, Fault> {
 
 impl Envelope<'_> {
     /// Judges the attributes, then the data by its type.
-    pub(super) fn event(&self, data: Option<&Json<'_>>, earlier: &mut Earlier) -> Result<Event, Fault> {
+    pub(super) fn event(&self, data: Option<&Json<'_>>, earlier: &mut Earlier<'_>) -> Result<Event, Fault> {
         let version = self.filled("specversion", self.specversion.as_ref())?;
         if version != "1.0" {
             return Err(Fault::value(&self.called("specversion"), &Json::Text(version.into()), "\"1.0\""));

@@ -48,6 +48,34 @@ impl<'a> Items<'a> {
         self.is_array
     }
 
+    /// The next item by a reader of its own, which gets the text that begins with it and tells how many bytes it is long. Where that declines,
+    /// or there can be no item, nothing is read: the next item is then what [`Iterator::next`] says.
+    pub(crate) fn read_by<T>(&mut self, read: impl FnOnce(&'a str) -> Option<(T, usize)>) -> Option<T> {
+        let from = self.parser.at;
+        let value = self.try_by(read);
+        match value {
+            Some(_) => self.state = State::Within,
+            None => self.parser.at = from,
+        }
+        value
+    }
+
+    fn try_by<T>(&mut self, read: impl FnOnce(&'a str) -> Option<(T, usize)>) -> Option<T> {
+        let parser = &mut self.parser;
+        parser.skip_space();
+        match self.state {
+            State::Before => {}
+            State::Within if self.is_array => parser.expect(b',', "','").ok()?,
+            State::Within | State::After => return None,
+        }
+        let (value, length) = read(parser.text.get(parser.at..)?)?;
+        parser.at += length;
+        if !self.is_array {
+            parser.end().ok()?;
+        }
+        Some(value)
+    }
+
     fn step(&mut self) -> Result<Option<Json<'a>>, Fault> {
         let parser = &mut self.parser;
         if self.is_array {

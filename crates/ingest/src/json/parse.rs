@@ -29,6 +29,14 @@ pub fn parse_line(bytes: &[u8], first_line: usize) -> Result<Json<'_>, JsonError
     parser.whole().map_err(|fault| parser.locate(fault))
 }
 
+/// Reads the value that a text begins with, which lies within `depth` arrays and objects; how many bytes it is long. None where it breaks a
+/// rule.
+pub(crate) fn leading(text: &str, depth: usize) -> Option<(Json<'_>, usize)> {
+    let mut parser = Parser { depth, ..Parser::of(text, 1) };
+    let value = parser.value().ok()?;
+    parser.defect.is_none().then_some((value, parser.at))
+}
+
 /// What is wrong, and at which byte.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -52,11 +60,15 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(bytes: &'a [u8], first_line: usize) -> Result<Self, JsonError> {
-        let parser = |text| Parser { text, at: 0, depth: 0, counted: 0, line: first_line, column: 1, defect: None };
+        let parser = |text| Parser::of(text, first_line);
         std::str::from_utf8(bytes).map(parser).map_err(|error| {
             let valid = bytes.get(..error.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default();
             parser(valid).locate(Fault { problem: Problem::Utf8, at: valid.len() })
         })
+    }
+
+    fn of(text: &'a str, first_line: usize) -> Self {
+        Self { text, at: 0, depth: 0, counted: 0, line: first_line, column: 1, defect: None }
     }
 
     /// Names the place of a fault. Faults come in the order of the text, so that each counts on from the last: a body of
