@@ -5,7 +5,7 @@ mod streams;
 pub use streams::Streams;
 
 use crate::digits::hyphenated;
-use crate::event::Event;
+use crate::event::{Body, Event, Leaver};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use std::fmt;
@@ -83,6 +83,17 @@ impl App {
         match name {
             Name { id: Some(id), .. } => *id,
             Name { key, .. } => self.peer_by_key(home, key.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// The id of the one peer that an event of a stream names; none where it names none, or more.
+    #[must_use]
+    pub fn peer_of(&self, stream: Stream, event: &Event) -> Option<Uuid> {
+        match &event.body {
+            Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _) => {
+                Some(self.peer(stream.id, &info.name))
+            }
+            _ => None,
         }
     }
 

@@ -3,11 +3,13 @@
 use super::heap::{Heap, Names};
 use super::record::{Next, Record, RecordIx, What};
 use super::table::Table;
-use crate::event::{Content, Event, Place};
+use super::touched::Touched;
+use crate::event::Place;
 use crate::id::{App, Parent, ParentId, Stream};
 use crate::time::{SECOND, Timestamp};
+use foldhash::quality::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -16,17 +18,6 @@ pub const DEFAULT_KEEP_ALIVE: u16 = 60;
 
 /// The place of a peer among those of its stream, in the order in which they were first heard of.
 pub type PeerIx = u32;
-
-/// What a new event is beside those that are known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// Not known yet.
-    New,
-    /// Known, with the same content.
-    Duplicate,
-    /// Its identity is known with other content.
-    Conflict,
-}
 
 /// What the events of one stream say, in the order that the fold wants it, beside the life-cycles of its sources.
 ///
@@ -65,13 +56,18 @@ pub struct Facts {
     pub(super) rosters: BTreeMap<u32, Vec<RosterFact>>,
     /// By source, in order of time.
     pub(super) lives: BTreeMap<u32, BTreeSet<(Timestamp, Life)>>,
-    /// What new events may have changed since it was last asked for.
-    pub(super) changes: Changes,
+    /// The peers that new events may have changed since it was last asked for.
+    pub(super) touched: Touched,
+    /// The sessions of a meeting may have changed from this time on.
+    pub(super) changed_from: Timestamp,
     /// The earliest event that tells a keep-alive, and the seconds.
     pub(super) keep_alive: Option<(RecordIx, u16)>,
     /// Whether any event tells a peer's kind.
     pub(super) tells_kinds: bool,
 }
+
+/// Later than anything.
+pub(super) const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 /// What new events may have changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,7 +88,7 @@ impl Changes {
 
 impl Default for Changes {
     fn default() -> Self {
-        Self { peers: BTreeSet::new(), from: Timestamp::from_micros(i64::MAX) }
+        Self { peers: BTreeSet::new(), from: NEVER }
     }
 }
 
@@ -179,7 +175,7 @@ impl Facts {
             heap: Heap::default(),
             records: Vec::new(),
             known: Table::default(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             sources: Names::default(),
             presets: Names::default(),
             places: Vec::new(),
@@ -195,7 +191,8 @@ impl Facts {
             ends: BTreeSet::new(),
             rosters: BTreeMap::new(),
             lives: BTreeMap::new(),
-            changes: Changes::default(),
+            touched: Touched::default(),
+            changed_from: NEVER,
             keep_alive: None,
             tells_kinds: false,
         }
@@ -211,29 +208,6 @@ impl Facts {
     #[must_use]
     pub fn stream(&self) -> Stream {
         self.stream
-    }
-
-    /// Whether an event is new, known, or in conflict with what is known.
-    #[must_use]
-    pub fn judge(&self, event: &Event) -> Verdict {
-        self.judge_digested(event, event.content())
-    }
-
-    /// The same, of an event whose content's digest is known already.
-    #[must_use]
-    pub fn judge_digested(&self, event: &Event, content: Content) -> Verdict {
-        let known = self.sources.find(&self.heap, &event.source).and_then(|source| self.event(source, &event.id));
-        match known {
-            None => Verdict::New,
-            Some(known) if self.content(known) == content => Verdict::Duplicate,
-            Some(_) => Verdict::Conflict,
-        }
-    }
-
-    /// The event of a source and an id.
-    pub(super) fn event(&self, source: u32, id: &str) -> Option<RecordIx> {
-        let same = |known| self.source(known) == source && self.id(known) == id.as_bytes();
-        self.known.find(self.hasher.hash_one((source, id.as_bytes())), same)
     }
 
     /// Whether a source reported here.

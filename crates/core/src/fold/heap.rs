@@ -1,7 +1,8 @@
 //! Texts and numbers that the events of a stream tell, one after the other in one piece of memory.
 
 use super::table::Table;
-use std::hash::{BuildHasher, RandomState};
+use foldhash::quality::RandomState;
+use std::hash::BuildHasher;
 
 /// What is written stays where it is, and is found by its place.
 #[derive(Debug, Default)]
@@ -25,6 +26,9 @@ impl Heap {
 
     /// Seven bits a byte, the lowest first; the eighth bit says that more follow.
     pub(super) fn number(&mut self, mut number: u64) {
+        if number < 0x80 {
+            return self.bytes(&[number as u8]);
+        }
         let (mut bytes, mut length) = ([0; 10], 0);
         loop {
             bytes[length] = (number & 0x7f) as u8 | if number > 0x7f { 0x80 } else { 0 };
@@ -114,6 +118,9 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Of so many names each is looked at: that takes less than a hash.
+const FEW: usize = 8;
+
 /// Texts that are told again and again, each kept once and named by a number.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -127,6 +134,9 @@ impl Names {
     /// The number of a text that was told before.
     pub(super) fn find(&self, heap: &Heap, text: &str) -> Option<u32> {
         let same = |ix: u32| heap.at(self.places[ix as usize]).raw_text() == text.as_bytes();
+        if self.places.len() <= FEW {
+            return (0..self.len()).find(|ix| same(*ix));
+        }
         self.by_text.find(self.hasher.hash_one(text.as_bytes()), same)
     }
 
@@ -139,7 +149,7 @@ impl Names {
         self.places.push(heap.end());
         heap.text(text);
         let Self { places, by_text, hasher } = self;
-        by_text.insert(new, |ix| hasher.hash_one(heap.at(places[ix as usize]).raw_text()));
+        by_text.insert(hasher.hash_one(text.as_bytes()), new, |ix| hasher.hash_one(heap.at(places[ix as usize]).raw_text()));
         new
     }
 

@@ -25,22 +25,21 @@ impl Table {
         self.parts.get(self.part(hash))?.find(hash, |number| is(*number)).copied()
     }
 
-    /// Adds a number that is not there yet.
-    pub(super) fn insert(&mut self, number: u32, hash_of: impl Fn(u32) -> u64) {
+    /// Adds a number that is not there yet, with its hash; those of others are asked for where they have to move.
+    pub(super) fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
         if self.parts.is_empty() {
             self.parts.push(HashTable::new());
         } else if self.held == TOGETHER {
             let together = std::mem::replace(&mut self.parts, vec![HashTable::new(); PARTS]);
             for number in together.into_iter().flatten() {
-                self.put(number, &hash_of);
+                self.put(hash_of(number), number, &hash_of);
             }
         }
-        self.put(number, &hash_of);
+        self.put(hash, number, &hash_of);
         self.held += 1;
     }
 
-    fn put(&mut self, number: u32, hash_of: impl Fn(u32) -> u64) {
-        let hash = hash_of(number);
+    fn put(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
         let part = self.part(hash);
         if let Some(part) = self.parts.get_mut(part) {
             part.insert_unique(hash, number, |number| hash_of(*number));
@@ -69,7 +68,7 @@ mod tests {
         let mut table = Table::default();
         assert_eq!(table.find(hash_of(7), |_| true), None);
         for number in 0..3 * TOGETHER as u32 {
-            table.insert(number, hash_of);
+            table.insert(hash_of(number), number, hash_of);
             assert_eq!(table.len(), number as usize + 1);
         }
         for number in 0..4 * TOGETHER as u32 {

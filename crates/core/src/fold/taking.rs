@@ -1,7 +1,8 @@
 //! How facts grow: an event is recorded where the fold will look for it, and what it may change is noted.
 
-use super::facts::{Changes, Facts, GroupFacts, Life, PeerFacts, PeerIx, PlaceFacts, RosterFact, SlotFacts};
+use super::facts::{Changes, Facts, GroupFacts, Life, NEVER, PeerFacts, PeerIx, PlaceFacts, RosterFact, SlotFacts};
 use super::heap::make_room;
+use super::judging::New;
 use super::record::{Next, Record, RecordIx, What};
 use super::said::Numbers;
 use crate::event::{Body, Content, Event, Leave, Leaver, PeerInfo, Place, Roll};
@@ -28,19 +29,29 @@ impl Facts {
         if !self.is_own(event) {
             return;
         }
-        let source = self.sources.number(&mut self.heap, &event.source);
-        if self.event(source, &event.id).is_some() {
-            return;
+        let hash = self.hash(event);
+        let source = self.sources.find(&self.heap, &event.source);
+        if source.and_then(|source| self.event(source, &event.id, hash)).is_none() {
+            self.take_new(New { event, content, peer: self.app.peer_of(self.stream, event), hash });
         }
-        let head = self.record(event, source, content);
+    }
+
+    /// The same, of an event of this stream that is new: see [`Verdict::New`](super::Verdict::New).
+    pub fn take_new(&mut self, new: New<'_>) {
+        let New { event, content, peer, hash } = new;
+        let source = self.sources.number(&mut self.heap, &event.source);
+        let head = self.record(event, source, content, peer);
         let mut known = std::mem::take(&mut self.known);
-        known.insert(head, |event| self.hasher.hash_one((self.source(event), self.id(event))));
+        known.insert(hash.of(source), head, |event| {
+            let source = self.source(event);
+            self.hash_of(self.id(event)).of(source)
+        });
         self.known = known;
         if self.stream.kind == StreamKind::Source {
             return;
         }
         // Even what changes no stay may change what is told of the session, and a reading that was never made has none.
-        self.changes.from = self.changes.from.min(event.time);
+        self.changed_from = self.changed_from.min(event.time);
         self.times.take(self.what(head), event.time);
         self.note_place(event, head);
         if self.stream.kind == StreamKind::Meeting {
@@ -73,34 +84,35 @@ impl Facts {
 
     /// What changed since this was last called.
     pub fn take_changes(&mut self) -> Changes {
-        std::mem::take(&mut self.changes)
+        Changes { peers: self.touched.take(), from: std::mem::replace(&mut self.changed_from, NEVER) }
     }
 
     /// How many peers changed since the changes were last taken.
     #[must_use]
     pub fn changed(&self) -> usize {
-        self.changes.peers.len()
+        self.touched.len()
     }
 
     /// Puts back changes that were taken and not acted upon.
     pub fn give_back(&mut self, changes: Changes) {
-        self.changes.peers.extend(changes.peers);
-        self.changes.from = self.changes.from.min(changes.from);
+        changes.peers.into_iter().for_each(|peer| self.touched.insert(peer));
+        self.changed_from = self.changed_from.min(changes.from);
     }
 
     fn touch_all(&mut self) {
-        self.changes.peers.extend(0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX));
+        (0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX)).for_each(|peer| self.touched.insert(peer));
     }
 
     /// Records an event with all that an answer can depend on; returns its head.
-    fn record(&mut self, event: &Event, source: u32, content: Content) -> RecordIx {
+    fn record(&mut self, event: &Event, source: u32, content: Content, peer: Option<Uuid>) -> RecordIx {
+        let named = |info: &PeerInfo, facts: &Self| peer.unwrap_or_else(|| facts.app.peer(facts.stream.id, &info.name));
         match &event.body {
-            Body::PeerCreated(_, info) => self.record_peer(event, What::Created, source, content, info, None),
-            Body::PeerJoined(_, info) => self.record_peer(event, What::Joined, source, content, info, None),
+            Body::PeerCreated(_, info) => self.record_peer(event, What::Created, source, content, (named(info, self), info), None),
+            Body::PeerJoined(_, info) => self.record_peer(event, What::Joined, source, content, (named(info, self), info), None),
             Body::PeerLeft(_, Leaver::Peer(info), leave) => {
                 let tells = leave.joined_at.is_some() || leave.uncertain != 0;
                 let what = if tells { What::LeftTelling } else { What::Left };
-                self.record_peer(event, what, source, content, info, tells.then_some(leave))
+                self.record_peer(event, what, source, content, (named(info, self), info), tells.then_some(leave))
             }
             Body::PeerLeft(_, Leaver::Slot(slot), leave) => self.record_leave_of_slot(event, source, content, slot, leave),
             Body::SessionRoster(_, roll) => self.record_roster(event, source, content, roll),
@@ -149,12 +161,12 @@ impl Facts {
         what: What,
         source: u32,
         content: Content,
-        info: &PeerInfo,
+        (id, info): (Uuid, &PeerInfo),
         leave: Option<&Leave>,
     ) -> RecordIx {
         let takes = what == What::Joined;
         let numbers = self.numbers(source, info, takes);
-        let peer = self.peer_named(info);
+        let peer = self.peer_of_id(id);
         let text = self.write_head(event, content);
         if let Some(leave) = leave {
             self.heap.leave(leave);
@@ -183,7 +195,7 @@ impl Facts {
         self.strays.insert(ix, stray);
         self.bind_to(stray, Some(slot));
         self.slots[slot as usize].leaves.push(ix);
-        self.changes.peers.insert(stray);
+        self.touched.insert(stray);
         ix
     }
 
@@ -238,7 +250,7 @@ impl Facts {
 
     /// Puts a record in its place among those of its peer.
     fn chain(&mut self, peer: PeerIx, ix: RecordIx) {
-        self.changes.peers.insert(peer);
+        self.touched.insert(peer);
         let entry = self.entry(ix);
         let (mut later, mut next) = (None, self.peers[peer as usize].newest);
         while let Ok(known) = next.get()
@@ -258,12 +270,12 @@ impl Facts {
             && self.keep_alive.is_none_or(|(known, _)| self.compare_told(head, known).is_lt())
         {
             self.keep_alive = Some((head, seconds));
-            self.changes.from = Timestamp::from_micros(i64::MIN);
+            self.changed_from = Timestamp::from_micros(i64::MIN);
         }
-        if let Some(place) = self.place(head) {
-            let known = self.places[place as usize].earliest;
+        if let Some(place) = event.shared_place().and_then(|place| self.known_place(place)) {
+            let known = self.places[place].earliest;
             if self.compare_told(head, known).is_lt() {
-                self.places[place as usize].earliest = head;
+                self.places[place].earliest = head;
             }
         }
     }
@@ -273,8 +285,10 @@ impl Facts {
         let place = event.shared_place()?;
         let known = self.known_place(place);
         let number = known.unwrap_or(self.places.len());
-        if known.is_none() {
-            self.places.push(PlaceFacts { place: place.clone(), earliest: self.next_record() });
+        match known {
+            // The events of one delivery share it, and are then known by its address.
+            Some(known) => self.places[known].place.clone_from(place),
+            None => self.places.push(PlaceFacts { place: place.clone(), earliest: self.next_record() }),
         }
         u32::try_from(number).ok()
     }
@@ -318,7 +332,7 @@ impl Facts {
         make_room(&mut self.peers, 1);
         self.peers.push(PeerFacts { id, newest: Next::peer(new) });
         let (hasher, peers) = (&self.hasher, &self.peers);
-        self.by_id.insert(new, |ix| hasher.hash_one(peers[ix as usize].id));
+        self.by_id.insert(hasher.hash_one(id), new, |ix| hasher.hash_one(peers[ix as usize].id));
         new
     }
 
@@ -337,7 +351,7 @@ impl Facts {
         self.heap.text(slot);
         let (heap, slots, hasher) = (&self.heap, &self.slots, &self.hasher);
         let name = |ix: u32| heap.at(slots[ix as usize].name).raw_text();
-        self.by_slot.insert(ix, |ix| hasher.hash_one((slots[ix as usize].source, name(ix))));
+        self.by_slot.insert(hash, ix, |ix| hasher.hash_one((slots[ix as usize].source, name(ix))));
         ix
     }
 }

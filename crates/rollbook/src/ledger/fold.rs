@@ -4,7 +4,7 @@ use super::Inner;
 use super::flight::Flight;
 use rollbook_core::codec;
 use rollbook_core::event::{Content, Event};
-use rollbook_core::fold::{Facts, Reading, Resolved};
+use rollbook_core::fold::{Facts, New, Reading, Resolved};
 use rollbook_core::id::{App, Stream, StreamKind};
 use rollbook_core::roster::{Extract, LiveRosters, Part, Query, Summary, summaries};
 use rollbook_core::time::Timestamp;
@@ -85,15 +85,27 @@ impl State {
 
     /// Takes the events of a batch if it is the next; an older one is known. Returns whether the fold now knows it.
     pub(super) fn take<'e>(&mut self, stream: Stream, seq: Seq, events: impl Iterator<Item = (&'e Event, Content)>) -> bool {
+        let own = stream == self.facts.stream();
+        self.take_by(stream, seq, |facts| {
+            for (event, content) in events {
+                if own { facts.take_digested(event, content) } else { facts.take_life(event) }
+            }
+        })
+    }
+
+    /// The same, of the stream's own events that were judged as new by what the fold knew before that batch.
+    pub(super) fn take_judged<'e>(&mut self, stream: Stream, seq: Seq, events: impl Iterator<Item = New<'e>>) -> bool {
+        self.take_by(stream, seq, |facts| events.for_each(|event| facts.take_new(event)))
+    }
+
+    fn take_by(&mut self, stream: Stream, seq: Seq, take: impl FnOnce(&mut Facts)) -> bool {
         let Some(known) = self.known.get_mut(&stream) else { return true };
         if seq != *known + 1 {
             return seq <= *known;
         }
         *known = seq;
+        take(&mut self.facts);
         let own = stream == self.facts.stream();
-        for (event, content) in events {
-            if own { self.facts.take_digested(event, content) } else { self.facts.take_life(event) }
-        }
         if own && stream.kind != StreamKind::Source && self.facts.sources().count() >= self.known.len() {
             let sources: Vec<Stream> = self.facts.sources().map(|source| self.facts.app().source_stream(source)).collect();
             for source in sources {

@@ -2,26 +2,33 @@
 
 use super::Receipt;
 use super::fold::Fold;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rollbook_core::event::{Content, Event};
-use rollbook_core::fold::Verdict;
+use rollbook_core::fold::{IdHash, New, Verdict};
 use rollbook_core::id::{App, Stream, Streams};
 use rollbook_store::Seq;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
-/// An event with what is derived from it once: where it belongs, and the digest of its content.
+/// An event with what is derived from it once: where it belongs, the digest of its content, and the id of the one peer that it names.
 pub(super) struct Given {
     pub(super) stream: Stream,
     pub(super) event: Event,
-    pub(super) content: Content,
+    pub(super) peer: Option<Uuid>,
+    content: Content,
 }
 
 impl Given {
     pub(super) fn all(app: &App, events: Vec<Event>) -> Vec<Self> {
         let mut streams = Streams::new(app);
-        let derived: Vec<_> = events.iter().map(|event| (streams.of(event), event.content())).collect();
-        events.into_iter().zip(derived).map(|(event, (stream, content))| Self { stream, event, content }).collect()
+        let derive = |event| {
+            let stream = streams.of(event);
+            (stream, event.content(), app.peer_of(stream, event))
+        };
+        let derived: Vec<_> = events.iter().map(derive).collect();
+        events.into_iter().zip(derived).map(|(event, (stream, content, peer))| Self { stream, event, peer, content }).collect()
     }
 }
 
@@ -29,42 +36,65 @@ impl Given {
 pub(super) struct Pending<'d> {
     pub(super) fold: Arc<Fold>,
     pub(super) expected: Seq,
-    pub(super) new: Vec<&'d Given>,
-    /// The new ones, by source and id.
-    contents: HashMap<(&'d str, &'d str), Content>,
+    new: Vec<(&'d Given, IdHash)>,
+    /// The places of the new ones, by source and id.
+    places: HashTable<usize>,
 }
 
 impl<'d> Pending<'d> {
     pub(super) fn new(fold: Arc<Fold>) -> Self {
         let expected = fold.lock().seq();
-        Self { fold, expected, new: Vec::new(), contents: HashMap::new() }
+        Self { fold, expected, new: Vec::new(), places: HashTable::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.new.is_empty()
     }
 
     /// The new ones.
+    pub(super) fn given(&self) -> impl ExactSizeIterator<Item = &'d Given> + Clone {
+        self.new.iter().map(|(given, _)| *given)
+    }
+
+    /// The new ones, by themselves.
     pub(super) fn events(&self) -> impl ExactSizeIterator<Item = &'d Event> + Clone {
-        self.new.iter().map(|given| &given.event)
+        self.given().map(|given| &given.event)
+    }
+
+    /// The new ones as the fold takes them, once they are its next batch.
+    pub(super) fn taken(&self) -> impl Iterator<Item = New<'d>> {
+        self.new.iter().map(|(given, hash)| New { event: &given.event, content: given.content, peer: given.peer, hash: *hash })
     }
 
     /// Adds an event if it is new.
     fn offer(&mut self, given: &'d Given) -> Verdict {
         let Given { event, content, .. } = given;
-        let place = match self.contents.entry((&event.source, &event.id)) {
-            Entry::Occupied(known) if known.get() == content => return Verdict::Duplicate,
+        let fold = self.fold.lock();
+        let hash = fold.facts.hash(event);
+        let new = &self.new;
+        let same =
+            |place: &usize| new.get(*place).is_some_and(|(known, _)| known.event.id == event.id && known.event.source == event.source);
+        let place = match self.places.entry(hash.number(), same, |place| new.get(*place).map_or(0, |(_, hash)| hash.number())) {
+            Entry::Occupied(known) if new.get(*known.get()).is_some_and(|(known, _)| known.content == *content) => {
+                return Verdict::Duplicate;
+            }
             Entry::Occupied(_) => return Verdict::Conflict,
             Entry::Vacant(place) => place,
         };
-        let verdict = self.fold.lock().facts.judge_digested(event, *content);
+        let verdict = fold.facts.judge_hashed(event, *content, hash);
         if verdict == Verdict::New {
-            place.insert(*content);
-            self.new.push(given);
+            place.insert(new.len());
+            self.new.push((given, hash));
         }
         verdict
     }
 
     /// Takes back an event if it is the one that was added last.
     fn withdraw(&mut self, given: &'d Given) {
-        if self.new.pop_if(|last| std::ptr::eq(*last, given)).is_some() {
-            self.contents.remove(&(&*given.event.source, &*given.event.id));
+        if let Some((_, hash)) = self.new.pop_if(|(last, _)| std::ptr::eq(*last, given))
+            && let Ok(place) = self.places.find_entry(hash.number(), |place| *place == self.new.len())
+        {
+            place.remove();
         }
     }
 }

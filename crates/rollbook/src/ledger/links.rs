@@ -2,6 +2,7 @@
 
 use super::Inner;
 use super::fold::Fold;
+use super::judge::Given;
 use rollbook_core::event::{Body, Event, Leaver, Place};
 use rollbook_core::fold::ids_of;
 use rollbook_core::id::{App, Parent, Stream, StreamKind};
@@ -18,14 +19,14 @@ pub(super) struct Links {
 }
 
 /// The look-ups that a batch adds by itself; those of sources and peers that the fold knows stand already.
-pub(super) fn links<'e>(app: &App, stream: Stream, events: impl Iterator<Item = &'e Event> + Clone, fold: &Fold) -> Links {
+pub(super) fn links<'e>(app: &App, stream: Stream, events: impl Iterator<Item = &'e Given> + Clone, fold: &Fold) -> Links {
     let mut all = Links { stream, links: Vec::new(), parents: BTreeSet::new() };
     if stream.kind == StreamKind::Source {
         return all;
     }
     all.links = new_to(fold, app, stream, events.clone());
     let mut told: Option<&Place> = None;
-    for place in events.filter_map(Event::place) {
+    for place in events.filter_map(|given| given.event.place()) {
         if told.is_some_and(|before| std::ptr::eq(before, place)) {
             continue;
         }
@@ -44,17 +45,19 @@ pub(super) fn links<'e>(app: &App, stream: Stream, events: impl Iterator<Item = 
 }
 
 /// The look-ups of sources and peers that a fold does not know, and those of the ids that events of a meeting yield.
-fn new_to<'e>(fold: &Fold, app: &App, stream: Stream, events: impl Iterator<Item = &'e Event>) -> Vec<Link> {
+fn new_to<'e>(fold: &Fold, app: &App, stream: Stream, events: impl Iterator<Item = &'e Given>) -> Vec<Link> {
     let known = fold.lock();
     let (mut links, mut ids) = (Vec::new(), Vec::new());
     let mut link = |kind, from| links.push(Link { kind, from, to: stream });
     let mut source = None;
-    for event in events {
+    for given in events {
+        let event = &given.event;
         if source.replace(&*event.source) != Some(&*event.source) && !known.facts.has_source(&event.source) {
             link(LinkKind::Source, app.source_stream(&event.source).id);
         }
         ids.clear();
-        peers(app, stream, event, &mut ids);
+        ids.extend(given.peer);
+        others(app, stream, event, &mut ids);
         ids.iter().filter(|peer| known.facts.peer(**peer).is_none()).for_each(|peer| link(LinkKind::Peer, *peer));
         if stream.kind == StreamKind::Meeting {
             ids_of(app, stream, event).into_iter().for_each(|(id, _)| link(LinkKind::Derived, id));
@@ -98,12 +101,10 @@ pub(super) async fn across(inner: &Inner, app: &App, commit: &mut [Links]) -> Re
     Ok(())
 }
 
-/// Adds the ids of the peers that an event may be about. A leave by slot is perhaps a peer of its own: see rule 4.7.
-fn peers(app: &App, stream: Stream, event: &Event, ids: &mut Vec<Uuid>) {
+/// Adds the ids of the peers that an event may be about beside the one that it names. A leave by slot is perhaps a peer of its own: see rule
+/// 4.7.
+fn others(app: &App, stream: Stream, event: &Event, ids: &mut Vec<Uuid>) {
     match &event.body {
-        Body::PeerCreated(_, info) | Body::PeerJoined(_, info) | Body::PeerLeft(_, Leaver::Peer(info), _) => {
-            ids.push(app.peer(stream.id, &info.name));
-        }
         Body::PeerLeft(_, Leaver::Slot(_), _) => ids.push(app.peer_by_key(stream.id, &app.stray_key(event))),
         Body::SessionRoster(_, roll) => ids.extend(roll.present.iter().map(|present| app.peer(stream.id, &present.peer.name))),
         _ => {}

@@ -124,9 +124,9 @@ impl Inner {
         let epoch = self.store.epoch();
         let mut streams = self.pending(app, deliveries).await?;
         let results: Vec<_> = deliveries.iter().map(|delivery| judge(&mut streams, &delivery.events)).collect();
-        streams.retain(|_, pending| !pending.new.is_empty());
+        streams.retain(|_, pending| !pending.is_empty());
         let mut commit = Commit::default();
-        let mut all_links: Vec<_> = streams.iter().map(|(stream, pending)| links(app, *stream, pending.events(), &pending.fold)).collect();
+        let mut all_links: Vec<_> = streams.iter().map(|(stream, pending)| links(app, *stream, pending.given(), &pending.fold)).collect();
         across(self, app, &mut all_links).await?;
         for ((stream, pending), links) in streams.iter().zip(all_links) {
             commit.entries.push(self.entry(*stream, pending, links));
@@ -144,8 +144,7 @@ impl Inner {
         }
         self.store.append(app, commit).await?;
         for (stream, pending) in &streams {
-            let events = pending.new.iter().map(|given| (&given.event, given.content));
-            pending.fold.lock().take(*stream, pending.expected + 1, events);
+            pending.fold.lock().take_judged(*stream, pending.expected + 1, pending.taken());
         }
         Ok(results)
     }
