@@ -87,7 +87,7 @@ impl Facts {
         Changes { peers: self.touched.take(), from: std::mem::replace(&mut self.changed_from, NEVER) }
     }
 
-    /// How many peers changed since the changes were last taken.
+    /// About how many peers changed since the changes were last taken; none only where none did.
     #[must_use]
     pub fn changed(&self) -> usize {
         self.touched.len()
