@@ -41,7 +41,7 @@ pub struct New<'e> {
     pub event: &'e Event,
     /// The digest of its content.
     pub content: Content,
-    /// The id of the peer that it names: see [`App::peer_of`]. Where it is not given it is derived.
+    /// The id of the peer that it names: see [`App::peer_of`](crate::id::App::peer_of). Where it is not given it is derived.
     pub peer: Option<Uuid>,
     /// The hash of its id, by the facts that are to take it.
     pub hash: IdHash,
