@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, Options};
 use crate::periodic;
 use crate::polling::{self, PollMetrics};
 use crate::tokens::{KnownTokens, TokenFile, TokenStore, TokenTable};
-use rollbook_store::postgres::{ConnectError, ReplicaReads};
+use rollbook_store::postgres::{ConnectError, PostgresCounts, ReplicaReads};
 use rollbook_store::sqlite::OpenError;
 use rollbook_store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use std::io;
@@ -80,6 +80,8 @@ pub struct Opened {
     pub segments: Option<PathBuf>,
     /// How reads from a replica fare, where there is one.
     pub replica_reads: Option<ReplicaReads>,
+    /// How the work with the database fares, where that has the ledger.
+    pub database: Option<PostgresCounts>,
 }
 
 impl Opened {
@@ -115,6 +117,7 @@ async fn open_with(settings: &Settings, options: PostgresOptions) -> Result<Open
             engines: Arc::new(EngineFile::new(&settings.data)),
             segments: Some(segments),
             replica_reads: None,
+            database: None,
         },
         StorePlace::Postgres(url) => {
             let replica = settings.read_store.url();
@@ -124,7 +127,8 @@ async fn open_with(settings: &Settings, options: PostgresOptions) -> Result<Open
             let engines = Arc::new(EngineTable::new(store.engines()));
             // The folder may have been another ledger's before.
             let segments = segments.join(store.id().to_string());
-            Opened { store: Arc::new(store), tokens, engines, segments: Some(segments), replica_reads }
+            let database = Some(store.counts());
+            Opened { store: Arc::new(store), tokens, engines, segments: Some(segments), replica_reads, database }
         }
     })
 }
@@ -264,6 +268,9 @@ fn metrics_of(opened: &Opened) -> Metrics {
     let metrics = Metrics::default();
     if let Some(reads) = &opened.replica_reads {
         metrics.count_replica_reads(reads.clone());
+    }
+    if let Some(counts) = &opened.database {
+        metrics.count_database(counts.clone());
     }
     metrics
 }

@@ -9,6 +9,7 @@ mod bulk;
 mod catchup;
 mod check;
 mod connect;
+mod counts;
 mod dial;
 mod duty;
 mod engines;
@@ -41,6 +42,7 @@ mod waiting;
 mod writer;
 
 pub use connect::ConnectError;
+pub use counts::{PoolState, PostgresCounts};
 pub use engines::{EngineSet, PostgresEngines, StoredEngine};
 pub use replica::ReplicaReads;
 pub use tokens::{PostgresTokens, StoredToken, TokenSet};
@@ -182,6 +184,12 @@ impl PostgresStore {
             Replica::start(connections, check.clone(), reads.clone())
         });
         Ok(Self { ledger, connections, spaces, jobs, lanes, check, replica, reads, unchecked: options.unchecked.then(AtomicI64::default) })
+    }
+
+    /// How this node fares with its database.
+    #[must_use]
+    pub fn counts(&self) -> PostgresCounts {
+        PostgresCounts::new(Arc::clone(&self.connections))
     }
 
     /// How the reads fare that a replica should answer.

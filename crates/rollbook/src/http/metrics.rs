@@ -1,11 +1,14 @@
 //! What is counted, and the address that shows it.
 
+mod database;
+
 use crate::ledger::Receipt;
 use axum::Router;
 use axum::extract::MatchedPath;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
+use database::Database;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -16,7 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use rollbook_core::time::SECOND;
-use rollbook_store::postgres::ReplicaReads;
+use rollbook_store::postgres::{PostgresCounts, ReplicaReads};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -172,6 +175,11 @@ impl Metrics {
     /// Counts reads that a replica should answer, by who did.
     pub fn count_replica_reads(&self, reads: ReplicaReads) {
         self.register(|registry| registry.register_collector(Box::new(Replica(reads))));
+    }
+
+    /// Tells what the store in PostgreSQL counts of its work.
+    pub fn count_database(&self, counts: PostgresCounts) {
+        self.register(|registry| registry.register_collector(Box::new(Database(counts))));
     }
 
     /// The metrics as OpenMetrics text.

@@ -5,6 +5,7 @@ mod busy;
 mod clocks;
 #[path = "../../../store/tests/cluster/mod.rs"]
 mod cluster;
+mod counts;
 #[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "another test runs more of the command")]
 mod program;

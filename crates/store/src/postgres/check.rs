@@ -72,6 +72,8 @@ async fn answer_all(connections: Arc<Connections>, manner: Manner, mut queue: mp
         for Question { app, children, .. } in &waiting {
             app.iter().for_each(|app| asked.add_parents(app, children));
         }
+        connections.counts().checks.add(1);
+        connections.counts().readers.add(waiting.len());
         let found = insist(&asked, &connections, manner, &waiting).await;
         for Question { app, known, children, reply, .. } in waiting.drain(..) {
             let answer = match &found {

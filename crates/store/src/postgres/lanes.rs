@@ -90,6 +90,7 @@ impl Lanes {
 
     /// Notes that an append lost its place to another.
     pub(super) fn lost(&self, append: &Append) {
+        self.connections.counts().appends_lost.add(1);
         let now = Instant::now();
         with(&self.losses, |losses| {
             if losses.len() >= MANY {
@@ -116,6 +117,7 @@ impl Lanes {
 
     /// Sends an append through a lane.
     pub(super) fn enter(self: &Arc<Self>, append: Append) {
+        self.connections.counts().lanes_entered.add(1);
         let lanes = Arc::clone(self);
         tokio::spawn(async move {
             let Ok(_turn) = lanes.turns.acquire().await else { return append.stop() };
@@ -159,6 +161,7 @@ impl Lanes {
             self.store(&lease, Mode::AtLast, appends).await?;
         }
         lease.done();
+        self.connections.counts().appends_lost.add(appends.len());
         for append in appends.drain(..) {
             append.answer(Err(AppendError::Conflict));
         }

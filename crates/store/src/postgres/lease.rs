@@ -1,5 +1,6 @@
 //! Connections for as long as they are needed.
 
+use super::counts::{Counts, PoolState};
 use super::epoch::Epoch;
 use super::failure::{Failure, Patience, stopped};
 use crate::contract::StoreError;
@@ -21,6 +22,7 @@ pub(super) struct Connections {
     patience: Duration,
     /// None where nothing that is read here is held by itself: at a replica.
     epoch: Option<Epoch>,
+    counts: Counts,
 }
 
 impl Connections {
@@ -29,12 +31,23 @@ impl Connections {
 
     pub(super) fn new(pool: Pool, patience: Duration, epoch: Option<Epoch>) -> Self {
         let turns = pool.status().max_size.saturating_sub(RESERVED).max(1);
-        Self { pool, turns: Semaphore::new(turns), patience, epoch }
+        Self { pool, turns: Semaphore::new(turns), patience, epoch, counts: Counts::default() }
     }
 
     /// The epoch of what is told.
     pub(super) fn epoch(&self) -> u64 {
         self.epoch.as_ref().map_or(0, Epoch::number)
+    }
+
+    /// What is counted of the work with them.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How they are used at this moment.
+    pub(super) fn state(&self) -> PoolState {
+        let status = self.pool.status();
+        PoolState { in_use: status.size.saturating_sub(status.available), idle: status.available, waiting: status.waiting }
     }
 
     /// When a call that begins now gives up.

@@ -69,7 +69,10 @@ impl Writer {
             tracing::warn!(appends = group.appends.len(), %failure, "a commit failed");
             text = failure.to_string();
             match failure {
-                Failure::Passing(_) => patience.pause().await,
+                Failure::Passing(_) => {
+                    self.connections.counts().commits_retried.add(1);
+                    patience.pause().await;
+                }
                 // One of them is what the database refuses: alone, each finds out for itself.
                 Failure::Lasting(_) if group.appends.len() > 1 => {
                     for append in std::mem::take(&mut group.appends) {

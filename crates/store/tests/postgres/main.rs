@@ -4,6 +4,7 @@
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod connecting;
+mod counting;
 mod doubting;
 mod duties;
 mod epochs;
