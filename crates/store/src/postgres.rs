@@ -297,7 +297,13 @@ impl Store for PostgresStore {
     }
 
     async fn linked(&self, app: &App, kind: LinkKind, from: Uuid) -> Result<Vec<Stream>, StoreError> {
-        self.read(app, move |lease, app| async move { read::linked(&lease, &app, kind, from).await }).await
+        let work = move |lease: Arc<Lease>, app| async move { read::linked(&lease, &app, kind, from).await };
+        match kind {
+            // How many there are is what a reader knows them by, and a replica may show one that the primary does not show yet: with
+            // another in its place later, as many would be others.
+            LinkKind::Child => self.run(app, work).await,
+            _ => self.read(app, work).await,
+        }
     }
 
     async fn streams(&self, app: &App, after: Option<Stream>, limit: usize) -> Result<Vec<Stream>, StoreError> {
