@@ -33,7 +33,7 @@ pub(crate) fn run(args: UncheckedArgs) -> anyhow::Result<Value> {
         let tokens = Arc::new(TokenTable::new(store.tokens()));
         let engines = Arc::new(EngineTable::new(store.engines()));
         let segments = Some(settings.data.join("segments").join(store.id().to_string()));
-        let opened = Opened { store: Arc::new(store), tokens, engines, segments, replica_reads: None };
+        let opened = Opened { store: Arc::new(store), tokens, engines, segments, replica_reads: None, database: None };
         let running = serve::start(&settings, &opened, Listeners::bind(&settings).await?)?;
         report_line(&json!({"url": format!("http://{}", running.address)}));
         serve::told_to_stop().await;
