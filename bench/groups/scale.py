@@ -34,12 +34,11 @@ def measure(bench):
     # A folder that is kept goes on where an earlier run was interrupted.
     data = bench.folder / "scale" if not bench.args.keep else bench.folder.parent / "bench-scale"
     estimate(bench, data, sessions)
-    began = time.monotonic()
-    if sessions > PROBE:
-        bench.fill(data, "scale", SESSION, "--sessions", sessions)
-    loaded = time.monotonic() - began
-    if loaded > 1:
-        bench.keep("scale", f"loading {people:,} ended participants", "rollbook", {"rate": people / loaded, "unit": "participants/s"})
+    began, before = time.monotonic(), loaded(data)
+    bench.fill(data, "scale", SESSION, "--sessions", sessions)
+    took, more = time.monotonic() - began, loaded(data) - before
+    if more > PROBE:
+        bench.keep("scale", f"loading {more * SESSION:,} ended participants after {before * SESSION:,}", "rollbook", {"rate": more * SESSION / took, "unit": "participants/s"})
     for name, size in on_disk(data).items():
         bench.keep("scale", f"disk an ended participant, {name}", "rollbook", {"rate": size / people, "unit": "bytes"})
     drop_caches(bench, data)
@@ -49,15 +48,21 @@ def measure(bench):
 
 
 def estimate(bench, data, sessions):
-    """Loads a little, and says what the whole would take; refuses what does not fit."""
+    """Loads a little, and says what the whole would take; refuses what does not fit. What a folder that is kept has already is not to be loaded."""
     began = time.monotonic()
-    few = min(PROBE, sessions)
-    bench.fill(data, "scale", SESSION, "--sessions", few)
-    took, size = time.monotonic() - began, sum(on_disk(data).values()) / few
-    bench.note(f"from the first {few} sessions: {sessions * size / 1e9:.1f} GB and {sessions * took / few / 60:.0f} minutes for {sessions * SESSION:,} participants")
+    bench.fill(data, "scale", SESSION, "--sessions", min(PROBE, sessions))
+    took, there, size = time.monotonic() - began, loaded(data), sum(on_disk(data).values())
+    each, missing = size / there, max(0, sessions - there)
+    time_too = f" and {missing * took / there / 60:.0f} minutes" if there <= PROBE else ""
+    bench.note(f"{there:,} sessions take {size / 1e9:.1f} GB: {missing * each / 1e9:.1f} GB{time_too} more for {sessions * SESSION:,} participants")
     free = shutil.disk_usage(data).free
-    if sessions * size > min(DISK, free * 0.9):
-        raise SystemExit(f"{sessions * SESSION:,} participants would take {sessions * size / 1e9:.0f} GB; {min(DISK, free * 0.9) / 1e9:.0f} GB is what may be used")
+    if sessions * each > DISK or missing * each > free * 0.9:
+        raise SystemExit(f"{sessions * SESSION:,} participants would take {sessions * each / 1e9:.0f} GB; {min(DISK, size + free * 0.9) / 1e9:.0f} GB is what may be used")
+
+
+def loaded(data):
+    """How many sessions a folder has: each that is over has a segment."""
+    return sum(1 for file in (data / "segments").rglob("*") if file.is_file())
 
 
 def on_disk(data):
