@@ -7,7 +7,7 @@
 use super::auth::{Entry, read_id};
 use super::body::Delivery;
 use super::error::ApiError;
-use super::guard::{self, Watch};
+use super::guard::{self, Answering, Watch};
 use super::json::Json;
 use super::kept::{Has, Kept};
 use super::respond::sized;
@@ -26,8 +26,6 @@ use tower::{BoxError, Layer, Service};
 use tower_http::catch_panic::CatchPanic;
 use tower_http::compression::Compression;
 use tower_http::compression::predicate::SizeAbove;
-
-type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// What a handler is wrapped in, the first outermost; as in the router.
 type Guarded = Watch<Compression<CatchPanic<Handler, Panicked>, SizeAbove>>;

@@ -20,7 +20,7 @@ use tower::layer::layer_fn;
 use tower::{BoxError, Layer, Service};
 
 /// What a service answers, in time.
-type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Infallible>> + Send>>;
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// Outermost: names the request, counts it, logs it where it failed.
 pub(super) fn watch<S>(http: Http) -> impl Layer<S, Service = Watch<S>> + Clone {
@@ -51,7 +51,7 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answering<Response>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -113,7 +113,7 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answering<Response>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)

@@ -59,9 +59,11 @@ impl Check {
         // It counts from now: the check may come only after others that fail.
         let deadline = self.connections.deadline();
         let question = Question { app, known, children, deadline, reply };
-        self.questions.send(question).await.map_err(|_| stopped())?;
-        let answer = tokio::time::timeout_at(deadline, answer).await;
-        answer.map_err(|_| silent())?.map_err(|_| stopped())?
+        let asking = async {
+            self.questions.send(question).await.map_err(|_| stopped())?;
+            answer.await.map_err(|_| stopped())?
+        };
+        tokio::time::timeout_at(deadline, asking).await.unwrap_or_else(|_| Err(silent()))
     }
 }
 

@@ -78,11 +78,13 @@ async fn whoever_waits_for_a_check_that_fails_gives_up_in_time() {
     let store = PostgresStore::connect(own.url(), PostgresOptions { patience: PATIENCE, ..Default::default() }).await.unwrap();
     append(&store, [entry(session(1), 0, "before")]).await.unwrap();
     own.control("stop");
-    let began = tokio::time::Instant::now();
+    let (began, checks) = (tokio::time::Instant::now(), store.counts().checks());
     let (app, behind) = (app(), [(session(1), 0)]);
     let (first, second) = tokio::join!(store.since(&app, &behind), async {
-        // By now the first is under way, and this one waits for a check of its own.
-        tokio::time::sleep(PATIENCE / 20).await;
+        while store.counts().checks() == checks {
+            tokio::task::yield_now().await;
+        }
+        // The first is under way, and this one waits for a check of its own.
         store.since(&app, &behind).await
     });
     assert!(first.is_err() && second.is_err());
