@@ -8,7 +8,7 @@ use super::record::RecordIx;
 use super::sitting::{StayAt, Timeline};
 use super::stay::Validity;
 use crate::event::Kind;
-use crate::ranked::Ranked;
+use crate::ranked::{Item, Ranked};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,8 @@ pub(super) struct Deadline {
     low: u32,
     peer: PeerIx,
 }
+
+impl Item<Self> for Deadline {}
 
 impl Deadline {
     fn new(at: Timestamp, peer: PeerIx) -> Self {

@@ -1,7 +1,7 @@
 //! Sittings: the sessions that a stream holds. A named session's stream holds one; a meeting's as many as rule 4.6 finds in its stays.
 
 use super::facts::{Facts, PeerIx};
-use crate::ranked::Ranked;
+use crate::ranked::{Item, Ranked};
 use crate::time::Timestamp;
 use uuid::Uuid;
 
@@ -23,6 +23,8 @@ pub(crate) struct StayAt {
     pub(crate) peer: PeerIx,
     pub(crate) stay: u32,
 }
+
+impl Item<Self> for StayAt {}
 
 /// The stays of a meeting's people, by start.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

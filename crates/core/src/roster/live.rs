@@ -4,9 +4,9 @@ use super::page::{Order, Query, Sort};
 use super::row::{Length, Part, length};
 use super::search::Search;
 use crate::fold::{Changes, Facts, PeerIx, Reading};
-use crate::ranked::Ranked;
+use crate::ranked::{Item, Ranked};
 use crate::time::Timestamp;
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -24,10 +24,53 @@ pub struct LiveRosters {
 struct LiveRoster {
     /// The times from which and before which the session's stays start.
     span: (Timestamp, Timestamp),
-    joined: Ranked<PeerIx, (Timestamp, Uuid)>,
-    gone: Ranked<PeerIx, (i64, Uuid)>,
+    joined: Ranked<Joined, (Timestamp, Uuid)>,
+    gone: Ranked<ByLength, (i64, Uuid)>,
     /// Who has been in longest comes last, at any `now`.
-    present: Ranked<PeerIx, (Reverse<Timestamp>, Uuid)>,
+    present: Ranked<ByLength, (i64, Uuid)>,
+}
+
+/// A peer in the order of joining.
+#[derive(Clone, Copy, Debug)]
+struct Joined(PeerIx);
+
+impl Item<(Timestamp, Uuid)> for Joined {}
+
+/// A peer in the order of its length, with what decides it: peers lie far from each other, and where a page begins is found by looking at many.
+/// Of those who are gone it is the length, of those who are in since when, negated; packed as there is one for everybody.
+#[derive(Clone, Copy, Debug)]
+struct ByLength {
+    high: i32,
+    low: u32,
+    peer: PeerIx,
+}
+
+impl ByLength {
+    fn gone(length: i64, peer: PeerIx) -> Self {
+        Self::new(length, peer)
+    }
+
+    fn present(since: Timestamp, peer: PeerIx) -> Self {
+        Self::new(since.micros().saturating_neg(), peer)
+    }
+
+    fn new(key: i64, peer: PeerIx) -> Self {
+        Self { high: (key >> 32) as i32, low: key as u32, peer }
+    }
+
+    fn key(self) -> i64 {
+        i64::from(self.high) << 32 | i64::from(self.low)
+    }
+
+    fn since(self) -> Length {
+        Length::In(Timestamp::from_micros(-self.key()))
+    }
+}
+
+impl Item<(i64, Uuid)> for ByLength {
+    fn compare(self, (key, _): &(i64, Uuid)) -> Ordering {
+        self.key().cmp(key)
+    }
 }
 
 impl LiveRosters {
@@ -71,22 +114,12 @@ impl LiveRosters {
     }
 }
 
-fn joined_key(part: Part<'_>) -> impl Fn(PeerIx) -> (Timestamp, Uuid) {
-    move |peer| (part.joined_at(peer).unwrap_or_default(), part.facts.peer_id(peer))
+fn joined_key(part: Part<'_>) -> impl Fn(Joined) -> (Timestamp, Uuid) {
+    move |Joined(peer)| (part.joined_at(peer).unwrap_or_default(), part.facts.peer_id(peer))
 }
 
-fn gone_key(part: Part<'_>) -> impl Fn(PeerIx) -> (i64, Uuid) {
-    move |peer| match part.length(peer) {
-        Length::Gone(length) => (length, part.facts.peer_id(peer)),
-        Length::In(_) => (i64::MAX, part.facts.peer_id(peer)),
-    }
-}
-
-fn present_key(part: Part<'_>) -> impl Fn(PeerIx) -> (Reverse<Timestamp>, Uuid) {
-    move |peer| match part.length(peer) {
-        Length::In(since) => (Reverse(since), part.facts.peer_id(peer)),
-        Length::Gone(_) => (Reverse(Timestamp::default()), part.facts.peer_id(peer)),
-    }
+fn length_key(facts: &Facts) -> impl Fn(ByLength) -> (i64, Uuid) {
+    move |placed| (placed.key(), facts.peer_id(placed.peer))
 }
 
 fn text(bytes: Option<&[u8]>) -> Option<&str> {
@@ -101,18 +134,22 @@ impl Part<'_> {
 
 impl LiveRoster {
     fn new(part: Part<'_>) -> Self {
-        let mut joined = part.reading.listed(part.facts, part.sitting);
-        let (mut present, mut gone): (Vec<_>, Vec<_>) =
-            joined.iter().copied().partition(|peer| matches!(part.length(*peer), Length::In(_)));
-        joined.sort_by_cached_key(|peer| joined_key(part)(*peer));
-        gone.sort_by_cached_key(|peer| gone_key(part)(*peer));
-        present.sort_by_cached_key(|peer| present_key(part)(*peer));
-        Self {
-            span: part.reading.span(part.sitting),
-            joined: Ranked::from_sorted(&joined, joined_key(part)),
-            gone: Ranked::from_sorted(&gone, gone_key(part)),
-            present: Ranked::from_sorted(&present, present_key(part)),
+        let listed = part.reading.listed(part.facts, part.sitting);
+        let (mut gone, mut present) = (Vec::new(), Vec::new());
+        for peer in &listed {
+            match part.length(*peer) {
+                Length::Gone(length) => gone.push(ByLength::gone(length, *peer)),
+                Length::In(since) => present.push(ByLength::present(since, *peer)),
+            }
         }
+        let mut joined: Vec<Joined> = listed.into_iter().map(Joined).collect();
+        joined.sort_by_cached_key(|peer| joined_key(part)(*peer));
+        let sorted = |mut peers: Vec<ByLength>| {
+            peers.sort_unstable_by_key(|placed| length_key(part.facts)(*placed));
+            Ranked::from_sorted(&peers, length_key(part.facts))
+        };
+        let (gone, present) = (sorted(gone), sorted(present));
+        Self { span: part.reading.span(part.sitting), joined: Ranked::from_sorted(&joined, joined_key(part)), gone, present }
     }
 
     /// The session in a reading, as long as its stays are those that start in the same span.
@@ -124,22 +161,26 @@ impl LiveRoster {
     /// Takes peers out of the list, before what they stand for changes.
     fn take_out(&mut self, part: Part<'_>, peers: &BTreeSet<PeerIx>) {
         for peer in peers.iter().copied().filter(|peer| part.joined_at(*peer).is_some()) {
-            self.joined.remove(&joined_key(part)(peer), joined_key(part));
-            match part.length(peer) {
-                Length::Gone(_) => self.gone.remove(&gone_key(part)(peer), gone_key(part)),
-                Length::In(_) => self.present.remove(&present_key(part)(peer), present_key(part)),
-            }
+            self.joined.remove(&joined_key(part)(Joined(peer)), joined_key(part));
+            let (list, placed) = self.place(part, peer);
+            list.remove(&length_key(part.facts)(placed), length_key(part.facts));
         }
     }
 
     /// Puts peers in their places.
     fn put_in(&mut self, part: Part<'_>, peers: &BTreeSet<PeerIx>) {
         for peer in peers.iter().copied().filter(|peer| part.joined_at(*peer).is_some()) {
-            self.joined.insert(peer, joined_key(part));
-            match part.length(peer) {
-                Length::Gone(_) => self.gone.insert(peer, gone_key(part)),
-                Length::In(_) => self.present.insert(peer, present_key(part)),
-            }
+            self.joined.insert(Joined(peer), joined_key(part));
+            let (list, placed) = self.place(part, peer);
+            list.insert(placed, length_key(part.facts));
+        }
+    }
+
+    /// The list by length that a peer belongs to, and what it is there.
+    fn place(&mut self, part: Part<'_>, peer: PeerIx) -> (&mut Ranked<ByLength, (i64, Uuid)>, ByLength) {
+        match part.length(peer) {
+            Length::Gone(length) => (&mut self.gone, ByLength::gone(length, peer)),
+            Length::In(since) => (&mut self.present, ByLength::present(since, peer)),
         }
     }
 
@@ -148,7 +189,7 @@ impl LiveRoster {
         let total = self.joined.len();
         let (low, high) = if order.descending { (total - to, total - from) } else { (from, to) };
         let mut peers = match order.sort {
-            Sort::JoinedAt => self.joined.slice(low, high - low),
+            Sort::JoinedAt => self.joined.slice(low, high - low).into_iter().map(|Joined(peer)| peer).collect(),
             Sort::Duration => self.by_length(part, low, high - low, now),
         };
         if order.descending {
@@ -170,40 +211,26 @@ impl LiveRoster {
     /// The rows of a range of the order by length: one binary search for where the two lists are cut, then a merge.
     fn by_length(&self, part: Part<'_>, start: usize, count: usize, now: Timestamp) -> Vec<PeerIx> {
         // Most lengths differ: only where they don't, ids are looked up.
-        let before = |gone: PeerIx, present: PeerIx| {
-            let by_length = part.length(gone).at(now).cmp(&part.length(present).at(now));
-            by_length.then_with(|| part.facts.peer_id(gone).cmp(&part.facts.peer_id(present))).is_lt()
+        let before = |gone: ByLength, present: ByLength| {
+            let by_length = gone.key().cmp(&present.since().at(now));
+            by_length.then_with(|| part.facts.peer_id(gone.peer).cmp(&part.facts.peer_id(present.peer))).is_lt()
         };
         let before_at = |gone: usize, present: usize| {
-            self.differ(gone, present, now).unwrap_or_else(|| {
-                let both = self.gone.get(gone).zip(self.present.get(present));
-                both.is_some_and(|(gone, present)| before(gone, present))
-            })
+            let both = self.gone.get(gone).zip(self.present.get(present));
+            both.is_some_and(|(gone, present)| before(gone, present))
         };
         let (mut low, mut high) = (start.saturating_sub(self.present.len()), start.min(self.gone.len()));
         while low < high {
             let middle = low + (high - low) / 2;
             if before_at(middle, start - middle - 1) { low = middle + 1 } else { high = middle }
         }
-        let (gone, present) = (self.gone.slice(low, count), self.present.slice(start - low, count));
-        part.reading.look_ahead(&gone);
-        part.reading.look_ahead(&present);
-        let (mut gone, mut present) = (gone.into_iter().peekable(), present.into_iter().peekable());
+        let mut gone = self.gone.slice(low, count).into_iter().peekable();
+        let mut present = self.present.slice(start - low, count).into_iter().peekable();
         let next = || match (gone.peek(), present.peek()) {
             (Some(g), Some(p)) if before(*g, *p) => gone.next(),
             (Some(_), None) => gone.next(),
             _ => present.next(),
         };
-        std::iter::from_fn(next).take(count).collect()
-    }
-
-    /// Whether who is at a place of those who are gone was in for less time than who is at a place of those who are in, or for more; where the
-    /// keys around both tell it. Each peer lies far away from the last that was looked at.
-    fn differ(&self, gone: usize, present: usize, now: Timestamp) -> Option<bool> {
-        let ((shortest, (longest, _)), (least, (Reverse(most), _))) = (self.gone.bounds(gone)?, self.present.bounds(present)?);
-        if least.is_some_and(|(Reverse(since), _)| longest < Length::In(since).at(now)) {
-            return Some(true);
-        }
-        shortest.is_some_and(|(length, _)| length > Length::In(most).at(now)).then_some(false)
+        std::iter::from_fn(next).take(count).map(|placed| placed.peer).collect()
     }
 }
