@@ -112,6 +112,13 @@ impl<T: Item<K>, K: Ord + Copy> Ranked<T, K> {
         self.blocks[block].items.get(place - self.before[block] as usize).copied()
     }
 
+    /// Keys between which the key of the item at a place lies: not above the second, and not below the first, if there is one. No item is looked at.
+    pub(crate) fn bounds(&self, place: usize) -> Option<(Option<K>, K)> {
+        let block = self.before.partition_point(|before| *before as usize <= place).checked_sub(1)?;
+        let last = |block: usize| self.blocks.get(block).map(|block| block.last);
+        Some((block.checked_sub(1).and_then(last), last(block)?))
+    }
+
     /// The items from a place on.
     pub(crate) fn from(&self, place: usize) -> impl Iterator<Item = T> {
         let block = self.before.partition_point(|before| *before as usize <= place).saturating_sub(1);
@@ -204,6 +211,10 @@ mod tests {
             prop_assert_eq!(ranked.len(), keys.len());
             for place in (0..=keys.len()).step_by(37).chain([keys.len() + 1]) {
                 prop_assert_eq!(ranked.get(place).map(key), keys.get(place).copied());
+                if let Some(of_place) = keys.get(place) {
+                    let (low, high) = ranked.bounds(place).unwrap();
+                    prop_assert!(low.is_none_or(|low| low <= *of_place) && *of_place <= high);
+                }
                 prop_assert_eq!(ranked.from(place).map(key).collect::<Vec<_>>(), keys.get(place..).unwrap_or_default());
                 for count in [0, 1, 25, 700, 4000] {
                     let expected: Vec<u32> = keys.iter().skip(place).take(count).copied().collect();

@@ -67,11 +67,20 @@ pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     }
 }
 
+/// Bytes of memory that are fetched together.
+const CACHE_LINE: usize = 64;
+
 /// What was written, in the order in which it was. Past the end there are zeros and empty texts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    /// Looks at what is written next, as much as an event mostly takes.
+    pub(super) fn look_ahead(self) -> u64 {
+        let at = |place| self.0.get(place).copied().unwrap_or_default();
+        (at(0) ^ at(CACHE_LINE) ^ at(2 * CACHE_LINE)).into()
+    }
+
     #[inline]
     pub(super) fn number(&mut self) -> u64 {
         match self.0.split_first() {

@@ -62,9 +62,11 @@ impl ByLength {
         i64::from(self.high) << 32 | i64::from(self.low)
     }
 
-    fn since(self) -> Length {
-        Length::In(Timestamp::from_micros(-self.key()))
-    }
+}
+
+/// The length at `now` of someone who is in, by what decides the order.
+fn present_at(now: Timestamp, key: i64) -> i64 {
+    Length::In(Timestamp::from_micros(key.saturating_neg())).at(now)
 }
 
 impl Item<(i64, Uuid)> for ByLength {
@@ -212,12 +214,14 @@ impl LiveRoster {
     fn by_length(&self, part: Part<'_>, start: usize, count: usize, now: Timestamp) -> Vec<PeerIx> {
         // Most lengths differ: only where they don't, ids are looked up.
         let before = |gone: ByLength, present: ByLength| {
-            let by_length = gone.key().cmp(&present.since().at(now));
+            let by_length = gone.key().cmp(&present_at(now, present.key()));
             by_length.then_with(|| part.facts.peer_id(gone.peer).cmp(&part.facts.peer_id(present.peer))).is_lt()
         };
         let before_at = |gone: usize, present: usize| {
-            let both = self.gone.get(gone).zip(self.present.get(present));
-            both.is_some_and(|(gone, present)| before(gone, present))
+            self.differ(gone, present, now).unwrap_or_else(|| {
+                let both = self.gone.get(gone).zip(self.present.get(present));
+                both.is_some_and(|(gone, present)| before(gone, present))
+            })
         };
         let (mut low, mut high) = (start.saturating_sub(self.present.len()), start.min(self.gone.len()));
         while low < high {
@@ -232,5 +236,15 @@ impl LiveRoster {
             _ => present.next(),
         };
         std::iter::from_fn(next).take(count).map(|placed| placed.peer).collect()
+    }
+
+    /// Whether who is at a place of those who are gone was in for less time than who is at a place of those who are in, or for more; where the
+    /// keys around both tell it. The places themselves lie far away from the last that were looked at.
+    fn differ(&self, gone: usize, present: usize, now: Timestamp) -> Option<bool> {
+        let ((shortest, (longest, _)), (least, (most, _))) = (self.gone.bounds(gone)?, self.present.bounds(present)?);
+        if least.is_some_and(|(least, _)| longest < present_at(now, least)) {
+            return Some(true);
+        }
+        shortest.is_some_and(|(length, _)| length > present_at(now, most)).then_some(false)
     }
 }

@@ -28,10 +28,12 @@ pub(super) struct Company {
 }
 
 impl Pace {
-    /// How far apart commits begin for the sake of company, at most.
-    const SPACING: Duration = Duration::from_millis(2);
-    /// How many have to be expected in that time: for fewer, nobody waits.
-    const WORTH: f64 = 4.0;
+    /// How far apart commits begin for the sake of company, at most: an answer within ten milliseconds keeps every engine's queue short.
+    const SPACING: Duration = Duration::from_millis(4);
+    /// How many have to be expected in that time, some 1,500 a second: for fewer, nobody waits.
+    const WORTH: f64 = 6.0;
+    /// How many have to be unanswered at once: fewer would soon be waited for in vain.
+    const AT_ONCE: usize = 4;
     /// How much the last commit counts in the means.
     const PART: f64 = 1.0 / 8.0;
     /// A longer pause counts as one of this length: it tells nothing of how fast deliveries come after it.
@@ -43,8 +45,8 @@ impl Pace {
     pub(super) fn company(&self) -> Option<Company> {
         let until = self.began? + Self::SPACING;
         let expected = self.size / self.between * Self::SPACING.as_secs_f64();
-        let many = expected.round().min(self.at_once as f64);
-        (many >= Self::WORTH).then_some(Company { until, many: many as usize })
+        let many = (expected.round() as usize).min(self.at_once);
+        (expected >= Self::WORTH && many >= Self::AT_ONCE).then_some(Company { until, many })
     }
 
     /// Notes that a commit of so many deliveries begins.
@@ -98,11 +100,11 @@ mod tests {
     }
 
     #[test]
-    fn five_thousand_a_second_wait_for_those_of_two_milliseconds() {
+    fn five_thousand_a_second_wait_for_those_of_four_milliseconds() {
         assert_eq!(after(micros(400), 2, 2), 4, "those that were unanswered at once");
         assert_eq!(after(micros(800), 4, 2), 6, "which are more the longer commits wait");
-        assert_eq!(after(micros(2000), 10, 3), 10);
-        assert_eq!(after(micros(4000), 20, 9), 10);
+        assert_eq!(after(micros(4000), 20, 3), 20);
+        assert_eq!(after(micros(8000), 40, 19), 20);
     }
 
     #[test]
@@ -112,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_waits_until_two_milliseconds_after_the_one_before_began() {
+    fn a_commit_waits_until_four_milliseconds_after_the_one_before_began() {
         let (mut pace, began) = (Pace::default(), Instant::now());
         (0..100).for_each(|n| pace.begin(began + micros(2000) * n, 20));
         pace.end(0);
-        assert_eq!(pace.company().map(|company| company.until), Some(began + micros(200_000)));
+        assert_eq!(pace.company().map(|company| company.until), Some(began + micros(202_000)));
     }
 
     #[test]
