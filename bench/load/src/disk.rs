@@ -1,6 +1,7 @@
-//! `disk`: what the disk itself does, with the bytes that the journal would get.
+//! `disk`: what the disk itself does, with the bytes that the journal would get, or with those that are posted.
 
 use crate::people::Session;
+use crate::post::lines;
 use anyhow::Context;
 use clap::Args;
 use rollbook::clock;
@@ -23,6 +24,9 @@ pub(crate) struct DiskArgs {
     /// Events a batch
     #[arg(long, default_value_t = 1000)]
     batch: u64,
+    /// Write events as they are posted, not as the journal has them
+    #[arg(long)]
+    posted: bool,
     /// How long
     #[arg(long)]
     seconds: f64,
@@ -32,7 +36,7 @@ pub(crate) fn run(args: &DiskArgs) -> anyhow::Result<Value> {
     let session = Session::new("disk-0".into(), 0, 0, clock::now());
     let events: Vec<_> = (0..args.batch).map(|person| session.joined(person, clock::now())).collect();
     let stream = App::new("bench", "bench")?.stream_of(events.first().context("--batch must be at least 1")?);
-    let bytes = codec::encode(Version::NEWEST, stream, &events);
+    let bytes = if args.posted { lines(&events) } else { codec::encode(Version::NEWEST, stream, &events) };
     let mut file = tempfile::tempfile_in(&args.folder)?;
     file.write_all(&vec![1; FILE.max(bytes.len())])?;
     file.sync_all()?;

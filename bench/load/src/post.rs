@@ -14,6 +14,7 @@ use rollbook::clock;
 use rollbook_core::event::Event;
 use rollbook_ingest::cloudevents::to_cloudevent;
 use serde_json::{Value, json};
+use std::borrow::Borrow;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
@@ -204,8 +205,12 @@ impl Sending<'_> {
 }
 
 fn body(args: &PostArgs, session: &Session, post: u64) -> Vec<u8> {
-    let lines = (post * args.batch..(post + 1) * args.batch).map(|n| to_cloudevent(&event(args, session, n)) + "\n");
-    lines.flat_map(String::into_bytes).collect()
+    lines((post * args.batch..(post + 1) * args.batch).map(|n| event(args, session, n)))
+}
+
+/// Events as they are posted, a line each.
+pub(crate) fn lines(events: impl IntoIterator<Item = impl Borrow<Event>>) -> Vec<u8> {
+    events.into_iter().flat_map(|event| (to_cloudevent(event.borrow()) + "\n").into_bytes()).collect()
 }
 
 fn event(args: &PostArgs, session: &Session, n: u64) -> Event {
