@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 /// In place of a text's length, where that is one byte.
-const LONG: u8 = 253;
+const LONG: u8 = 252;
+/// What is told apart from a text says no more than that the text tells it itself.
+pub(super) const HERE: u8 = 253;
 const ID: u8 = 254;
 const NONE: u8 = 255;
 
@@ -46,19 +48,32 @@ pub(super) fn put_signed(number: i64, out: &mut Vec<u8>) {
     put_number((number << 1 ^ number >> 63).cast_unsigned(), out);
 }
 
+/// What a text or none, in UTF-8, begins with: its length, or what it is.
+pub(super) fn tag(text: Option<&[u8]>) -> u8 {
+    match text {
+        None => NONE,
+        Some(text) if id_of(text).is_some() => ID,
+        Some(text) => u8::try_from(text.len()).unwrap_or(LONG).min(LONG),
+    }
+}
+
 /// A text or none, in UTF-8. One that is an id in its one form takes no more than an id.
 pub(super) fn put_text(text: Option<&[u8]>, out: &mut Vec<u8>) {
-    let Some(text) = text else { return out.push(NONE) };
+    out.push(tag(text));
+    put_tagged(tag(text), text, out);
+}
+
+/// The same, where what it begins with is told apart from it.
+pub(super) fn put_tagged(tag: u8, text: Option<&[u8]>, out: &mut Vec<u8>) {
+    if tag == HERE {
+        return put_text(text, out);
+    }
+    let Some(text) = text else { return };
     if let Some(id) = id_of(text) {
-        out.push(ID);
         return out.extend_from_slice(id.as_bytes());
     }
-    match u8::try_from(text.len()) {
-        Ok(length) if length < LONG => out.push(length),
-        _ => {
-            out.push(LONG);
-            put_number(text.len() as u64, out);
-        }
+    if tag == LONG {
+        put_number(text.len() as u64, out);
     }
     out.extend_from_slice(text);
 }
@@ -80,12 +95,13 @@ impl<'a> Cursor<'a> {
         *first
     }
 
-    /// A number of so many bytes, eight at most, the lowest first.
+    /// Two numbers of so many bits each, the lowest first.
     #[inline]
-    pub(super) fn fixed(&mut self, bytes: Fixed) -> u64 {
-        let number = word(self.0, 0) & bytes.mask;
-        self.0 = self.0.get(usize::from(bytes.width)..).unwrap_or_default();
-        number
+    pub(super) fn two(&mut self, two: Two) -> (u64, u64) {
+        let first = word(self.0, 0) & two.first;
+        let second = word(self.0, usize::from(two.at / 8)) >> (two.at % 8) & two.second;
+        self.0 = self.0.get(usize::from(two.bytes)..).unwrap_or_default();
+        (first, second)
     }
 
     #[inline]
@@ -140,6 +156,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A text of which it is told apart what it begins with.
+    #[inline]
+    pub(super) fn tagged(&mut self, tag: u8) -> Text<'a> {
+        match tag {
+            HERE => self.text(),
+            NONE => Text::None,
+            ID => Text::Id(self.id()),
+            LONG => Text::Bytes(self.long()),
+            length => Text::Bytes(self.bytes(length.into())),
+        }
+    }
+
     #[cold]
     fn long(&mut self) -> &'a [u8] {
         let length = usize::try_from(self.number()).unwrap_or(usize::MAX);
@@ -147,27 +175,40 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many bytes each number of some kind takes.
+/// How many bits the numbers of each pair take, which lie side by side.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fixed {
-    pub(super) width: u8,
-    mask: u64,
+pub(super) struct Two {
+    /// All ones, as many as either has bits.
+    first: u64,
+    second: u64,
+    /// The bit at which the second begins.
+    at: u8,
+    /// Bytes of both.
+    bytes: u8,
 }
 
-impl Fixed {
-    /// So many bytes, of which more than eight are eight.
-    pub(super) fn bytes(width: u8) -> Self {
-        let width = width.min(8);
-        Self { width, mask: mask(u32::from(width) * 8) }
+impl Two {
+    /// So many bits each, of which more than 64 are 64.
+    pub(super) fn bits([first, second]: [u8; 2]) -> Self {
+        let (first, second) = (first.min(64), second.min(64));
+        // A look shows 57 bits wherever it begins within a byte, and 64 where it begins with one.
+        let at = if second > 57 { first.next_multiple_of(8) } else { first };
+        Self { first: mask(first.into()), second: mask(second.into()), at, bytes: (at + second).div_ceil(8) }
     }
 
-    /// As many bytes as the greatest number takes.
-    pub(super) fn up_to(most: u64) -> Self {
-        Self::bytes(bits_for(most).div_ceil(8) as u8)
+    /// As many bits as the greatest of each take.
+    pub(super) fn up_to(first: u64, second: u64) -> Self {
+        Self::bits([bits_for(first) as u8, bits_for(second) as u8])
     }
 
-    pub(super) fn put(self, number: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&number.to_le_bytes()[..usize::from(self.width)]);
+    /// The bits of each.
+    pub(super) fn widths(self) -> [u8; 2] {
+        [self.first, self.second].map(|mask| bits_for(mask) as u8)
+    }
+
+    pub(super) fn put(self, first: u64, second: u64, out: &mut Vec<u8>) {
+        let both = u128::from(first) | u128::from(second) << self.at;
+        out.extend_from_slice(&both.to_le_bytes()[..usize::from(self.bytes)]);
     }
 }
 
@@ -194,12 +235,26 @@ mod tests {
                 put_number(*number, &mut bytes);
                 put_signed(*signed, &mut bytes);
                 put_text(text.as_deref().map(str::as_bytes), &mut bytes);
-                Fixed::up_to(*number).put(*number, &mut bytes);
+                put_tagged(tag(text.as_deref().map(str::as_bytes)), text.as_deref().map(str::as_bytes), &mut bytes);
+                put_tagged(HERE, text.as_deref().map(str::as_bytes), &mut bytes);
+                for shift in [0, 9, 40, 64] {
+                    let (a, b) = (number.checked_shr(shift).unwrap_or(0), signed.cast_unsigned().checked_shr(shift / 2).unwrap_or(0));
+                    Two::up_to(a, b).put(a, b, &mut bytes);
+                    Two::up_to(b, a).put(b, a, &mut bytes);
+                }
             }
             let mut cursor = Cursor(&bytes);
             for (number, signed, text) in &all {
                 prop_assert_eq!((cursor.number(), cursor.signed(), shown(cursor.text())), (*number, *signed, text.clone()));
-                prop_assert_eq!(cursor.fixed(Fixed::up_to(*number)), *number);
+                prop_assert_eq!(shown(cursor.tagged(tag(text.as_deref().map(str::as_bytes)))), text.clone());
+                prop_assert_eq!(shown(cursor.tagged(HERE)), text.clone());
+                for shift in [0, 9, 40, 64] {
+                    let (a, b) = (number.checked_shr(shift).unwrap_or(0), signed.cast_unsigned().checked_shr(shift / 2).unwrap_or(0));
+                    let two = Two::up_to(a, b);
+                    prop_assert_eq!(cursor.two(two), (a, b));
+                    prop_assert_eq!(Two::bits(two.widths()).bytes, two.bytes);
+                    prop_assert_eq!(cursor.two(Two::up_to(b, a)), (b, a));
+                }
             }
             prop_assert_eq!((cursor.number(), cursor.signed(), cursor.text(), cursor.id()), (0, 0, Text::Bytes(&[]), Uuid::nil()));
         }

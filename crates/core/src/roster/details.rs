@@ -3,12 +3,20 @@
 //! ```text
 //! stays      how many; of each its start, what closed it, and of one that is closed its end and what is uncertain
 //! anomalies  how many; of each its kind and time
-//! events     how many; of each a byte of flags, and what they say is there:
+//! events     their shape, and of each what that says is there:
 //!            its time, unless it is that of joining or leaving
-//!            its session, unless it is the row's
 //!            its peer, unless it is the row's
+//!            its public id, or where that is longer what it is derived from: the source's own id, without what it shares with the one before
+//! ```
+//!
+//! Most rows have events that differ in no more than their ids. So what they have in common is kept once: a row has the number of it, or 0, its length and
+//! itself.
+//!
+//! ```text
+//! shape      how many; of each a byte of flags, and what they say is there:
+//!            its session, unless it is the row's
 //!            its source and kind of view, unless they are those of the event before
-//!            its public id, or where that is longer what it is derived from: the source's own id, by what it shares with the one before
+//!            of the source's own id, what it shares with the one before, and how much is left
 //! ```
 //!
 //! A start is told from the end before it, the first from joining; what is no start or end, from joining.
@@ -54,6 +62,9 @@ const SOURCE: u8 = 128;
 
 /// The longest id of a source's own that is kept: for a longer one the id that is derived from it takes less room, and less time.
 const LONGEST: usize = 14;
+/// Shapes that are longer, or of which there are this many already, are not kept for other rows.
+const LONGEST_SHAPE: usize = 32;
+const SHAPES: usize = 4_096;
 
 impl<E> Details<E> {
     /// What most rows show: one stay, closed by the peer's own leave if it is closed.
@@ -114,9 +125,10 @@ impl Details<ToldEvent> {
     pub(super) fn put_events<T>(&self, row: &Fields<T>, writer: &mut Writer) {
         let last = row.left_at.unwrap_or(row.joined_at);
         let (mut named, mut before) = ("", None);
-        put_number(self.events.len() as u64, &mut writer.rows);
+        let Writer { form, rows, names, sessions, of_events, .. } = writer;
+        let (mut shape, mut rest) = (Vec::with_capacity(LONGEST_SHAPE), Vec::with_capacity(LONGEST_SHAPE));
+        put_number(self.events.len() as u64, &mut shape);
         for event in &self.events {
-            let Writer { form, rows, names, sessions } = writer;
             let session = sessions.number(event.session);
             let source = (
                 names.number_or_none(Some(event.source.as_bytes())),
@@ -131,40 +143,47 @@ impl Details<ToldEvent> {
                 | bit(event.session != row.session, SESSION)
                 | bit(event.peer != row.id, PEER)
                 | bit(before != Some(source), SOURCE);
-            rows.push(flags);
+            shape.push(flags);
             if flags & (AT_JOIN | AT_LAST) == 0 {
-                form.put_later(event.at, row.joined_at, rows);
+                form.put_later(event.at, row.joined_at, &mut rest);
             }
             if flags & SESSION != 0 {
-                put_number(session.into(), rows);
+                put_number(session.into(), &mut shape);
             }
             if flags & PEER != 0 {
-                rows.extend_from_slice(event.peer.as_bytes());
+                rest.extend_from_slice(event.peer.as_bytes());
             }
             if flags & SOURCE != 0 {
-                put_number(source.0, rows);
-                put_number(source.1, rows);
+                put_number(source.0, &mut shape);
+                put_number(source.1, &mut shape);
             }
             if by_id {
-                rows.extend_from_slice(event.origin.event_id(&event.source, &event.source_id).as_bytes());
+                rest.extend_from_slice(event.origin.event_id(&event.source, &event.source_id).as_bytes());
             } else {
-                put_name(&event.source_id, named, rows);
+                put_name(&event.source_id, named, &mut shape, &mut rest);
                 named = &event.source_id;
             }
             before = Some(source);
         }
+        let kept = if shape.len() > LONGEST_SHAPE { None } else { of_events.number_within(&shape, SHAPES) };
+        put_number(kept.unwrap_or(0), rows);
+        if kept.is_none() {
+            put_number(shape.len() as u64, rows);
+            rows.append(&mut shape);
+        }
+        rows.append(&mut rest);
     }
 }
 
-/// How much of the name before a name begins with, unless there is none before; then the rest.
-fn put_name(name: &str, before: &str, out: &mut Vec<u8>) {
+/// How much of the name before a name begins with, unless there is none before, and how long the rest is; the rest.
+fn put_name(name: &str, before: &str, shape: &mut Vec<u8>, rest: &mut Vec<u8>) {
     let shared = name.bytes().zip(before.bytes()).take_while(|(a, b)| a == b).count();
     let shared = (0..=shared).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
     if !before.is_empty() {
-        out.push(shared as u8);
+        shape.push(shared as u8);
     }
-    out.push((name.len() - shared) as u8);
-    out.extend_from_slice(&name.as_bytes()[shared..]);
+    shape.push((name.len() - shared) as u8);
+    rest.extend_from_slice(&name.as_bytes()[shared..]);
 }
 
 /// The row that events are of.
@@ -180,22 +199,29 @@ pub(super) struct Of {
 impl Details {
     pub(super) fn take_events(&mut self, of: &Of, form: &Form, tables: Tables<'_>, from: &mut Cursor<'_>) {
         let (mut name, mut source, mut view) = (String::new(), Text::None, Text::None);
-        for _ in 0..from.count() {
-            let flags = from.byte();
+        let number = from.number();
+        let mut shape = Cursor(if number == 0 {
+            let length = from.count();
+            from.bytes(length as usize)
+        } else {
+            tables.shape_of_events(number)
+        });
+        for _ in 0..shape.count() {
+            let flags = shape.byte();
             let at = match flags & (AT_JOIN | AT_LAST) {
                 0 => form.take_later(of.joined_at, from),
                 AT_LAST => of.last,
                 _ => of.joined_at,
             };
-            let session = if flags & SESSION == 0 { of.session } else { from.number() };
+            let session = if flags & SESSION == 0 { of.session } else { shape.number() };
             let peer = if flags & PEER == 0 { of.peer } else { from.id() };
             if flags & SOURCE != 0 {
-                (source, view) = (tables.name(from.number()), tables.name(from.number()));
+                (source, view) = (tables.name(shape.number()), tables.name(shape.number()));
             }
             let id = if flags & BY_ID != 0 {
                 from.id()
             } else {
-                take_name(&mut name, from);
+                take_name(&mut name, &mut shape, from);
                 tables.origin(session).event_id(&source.read().unwrap_or_default(), &name)
             };
             let act = ACTS.get(usize::from(flags & ACT)).copied().unwrap_or(PeerAct::Left);
@@ -206,9 +232,9 @@ impl Details {
 }
 
 /// The inverse of [`put_name`].
-fn take_name(name: &mut String, from: &mut Cursor<'_>) {
-    let shared = if name.is_empty() { 0 } else { usize::from(from.byte()) };
-    let length = usize::from(from.byte());
+fn take_name(name: &mut String, shape: &mut Cursor<'_>, from: &mut Cursor<'_>) {
+    let shared = if name.is_empty() { 0 } else { usize::from(shape.byte()) };
+    let length = usize::from(shape.byte());
     name.truncate((0..=shared).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default());
     name.push_str(std::str::from_utf8(from.bytes(length)).unwrap_or_default());
 }

@@ -1,23 +1,25 @@
 //! The form of a row: as short as its roster allows, and read from its first byte on.
 //!
 //! ```text
-//! flags     one byte, which says what of the rest is there
+//! shape     one byte: the number of what says which of the rest is there, and how long some texts are (see `shapes`)
 //! id        16 bytes
-//! joined    ticks since the roster's base, as many bytes as the roster's latest takes
-//! length    ticks, as many bytes as the roster's longest takes; 0 of who is in
+//! own       the shape itself, if it has no number
+//! joined    ticks since the roster's base, as many bits as the roster's latest takes
+//! length    ticks, as many bits as the roster's longest takes; 0 of who is in
 //! session   its number among the roster's sessions, unless it is the first
 //! more      what `left` is later than `joined` + `length`; of who is in, what the length counts from later than from `joined`
 //! created   what it is later than `joined`, unless they are equal
 //! updated   what it is later than `left` (of who is in, than `joined`), unless they are equal
-//! texts     user id, custom id, display name; then the preset's number among the roster's names, or 0
+//! texts     user id, custom id, display name
 //! details   stays and anomalies, unless there is but the one stay from `joined` to `left`; events, if any (see `details`)
 //! ```
 //!
 //! A tick is what all times of the roster are multiples of, counted from its base: microseconds where they are any, seconds where an engine's
 //! clock has no finer ones. What is later than something is in ticks too, and may be negative.
 
-use super::cursor::{Cursor, Fixed, put_number, put_signed, put_text};
+use super::cursor::{Cursor, Two, put_number, put_signed, put_tagged};
 use super::row::{Details, Fields, Length, Row, ToldEvent};
+use super::shapes::{OWN, Shape, Shapes};
 use super::tables::{Names, Sessions};
 use crate::time::Timestamp;
 
@@ -40,14 +42,14 @@ pub(super) struct Form {
     pub(super) base: i64,
     /// Microseconds a tick; not 0.
     pub(super) tick: i64,
-    pub(super) joined: Fixed,
-    pub(super) length: Fixed,
+    /// Joining and length.
+    pub(super) spans: Two,
 }
 
 impl Default for Form {
     /// One that any time fits.
     fn default() -> Self {
-        Self { base: 0, tick: 1, joined: Fixed::bytes(8), length: Fixed::bytes(8) }
+        Self { base: 0, tick: 1, spans: Two::bits([64, 64]) }
     }
 }
 
@@ -65,7 +67,7 @@ impl Form {
         let ticks = Self { base, tick: i64::try_from(tick).unwrap_or(1).max(1), ..Self::default() };
         let joined = rows.last().map_or(0, |row| ticks.since_base(row.joined_at));
         let length = rows.iter().map(|row| ticks.fixed_length(row.length)).max().unwrap_or(0);
-        Self { joined: Fixed::up_to(joined), length: Fixed::up_to(length), ..ticks }
+        Self { spans: Two::up_to(joined, length), ..ticks }
     }
 
     // Every time in a row is a whole number of ticks from every other, so nothing is lost; sums that overflow come back by the way they went.
@@ -141,12 +143,15 @@ pub(super) struct Writer {
     pub(super) rows: Vec<u8>,
     pub(super) names: Names,
     pub(super) sessions: Sessions,
+    pub(super) shapes: Shapes,
+    /// Shapes of events (see `details`).
+    pub(super) of_events: Names,
 }
 
 impl Writer {
     /// Writes a row, of which all times fit the form.
     pub(super) fn put(&mut self, row: &Fields<Option<&[u8]>>, details: &Details<ToldEvent>) {
-        let Self { form, rows, names, sessions } = self;
+        let Self { form, rows, names, sessions, shapes, .. } = self;
         let ends = Ends::of(row);
         let session = sessions.number(row.session);
         let odd = row.texts.into_iter().flatten().any(is_odd);
@@ -159,10 +164,15 @@ impl Writer {
             | bit(odd, ODD_TEXTS)
             | bit(!details.is_one_stay(row), STAYS)
             | bit(!details.events.is_empty(), EVENTS);
-        rows.push(flags);
+        let [own @ .., preset] = row.texts;
+        let preset = u32::try_from(names.number_or_none(preset)).unwrap_or(0);
+        let (number, shape) = shapes.number(Shape::of(flags, own, preset));
+        rows.push(number);
         rows.extend_from_slice(row.id.as_bytes());
-        form.joined.put(form.since_base(row.joined_at), rows);
-        form.length.put(form.fixed_length(row.length), rows);
+        if number == OWN {
+            rows.extend(shape.bytes());
+        }
+        form.spans.put(form.since_base(row.joined_at), form.fixed_length(row.length), rows);
         if session != 0 {
             put_number(session.into(), rows);
         }
@@ -170,9 +180,7 @@ impl Writer {
         for (_, at, than) in later.into_iter().filter(|(bit, ..)| flags & bit != 0) {
             form.put_later(at, than, rows);
         }
-        let [own @ .., preset] = row.texts;
-        own.into_iter().for_each(|text| put_text(text, rows));
-        put_number(names.number_or_none(preset), rows);
+        own.into_iter().zip(shape.tags).for_each(|(text, tag)| put_tagged(tag, text, rows));
         if flags & STAYS != 0 {
             details.put_stays(row.joined_at, form, rows);
         }

@@ -10,6 +10,7 @@ mod packed;
 mod page;
 mod row;
 mod search;
+mod shapes;
 mod snapshot;
 mod starts;
 mod summary;

@@ -6,6 +6,8 @@
 //! header    magic; rows, gone; base, tick, widths; where each section starts; validity
 //! sessions  those of the rows (see `tables`)
 //! names     texts that many rows have (see `tables`)
+//! shapes    of rows (see `shapes`)
+//! shapes    of events (see `details`)
 //! orders    places of rows, as few bits each as the last one takes:
 //!           rows that are gone, by (length, id, session)
 //!           rows that are in, by their length at any one time, then (id, session)
@@ -16,7 +18,7 @@
 //! index     for searches, of rosters that are large and steady
 //! ```
 
-use super::cursor::Fixed;
+use super::cursor::Two;
 use super::form::{Form, Writer};
 use super::packed::{bits_for, get, put, word};
 use super::row::{Length, Row};
@@ -31,7 +33,7 @@ use std::ops::Range;
 use uuid::Uuid;
 
 /// Names the format and its version. A file of another one is rebuilt, not read.
-const MAGIC: [u8; 8] = *b"rbseg\0\0\x02";
+const MAGIC: [u8; 8] = *b"rbseg\0\0\x03";
 /// Where the header has its numbers.
 const ROWS: usize = 8;
 const GONE: usize = 12;
@@ -45,12 +47,14 @@ const HEADER: usize = VALIDITY + 16;
 /// The sections, by their numbers.
 const OF_SESSIONS: usize = 0;
 const OF_NAMES: usize = 1;
-const ORDERS: usize = 2;
-const STARTS: usize = 3;
-const OF_ROWS: usize = 4;
-const TAG: usize = 5;
-const INDEX: usize = 6;
-const ALL: usize = 7;
+const SHAPES: usize = 2;
+const OF_EVENTS: usize = 3;
+const ORDERS: usize = 4;
+const STARTS: usize = 5;
+const OF_ROWS: usize = 6;
+const TAG: usize = 7;
+const INDEX: usize = 8;
+const ALL: usize = 9;
 /// Fewer rows are all looked at by a search, in some tenths of a millisecond, and have no index.
 const INDEXED: usize = 4_096;
 
@@ -102,6 +106,8 @@ pub(super) fn encode_indexed(mut rows: Vec<Row>, validity: Validity, tag: &[u8],
     let mut sections = [const { Vec::new() }; ALL];
     writer.sessions.put(&mut sections[OF_SESSIONS]);
     writer.names.put(&mut sections[OF_NAMES]);
+    sections[SHAPES] = writer.shapes.bytes;
+    writer.of_events.put(&mut sections[OF_EVENTS]);
     put(orders(&rows).into_iter().map(u64::from), place_bits(rows.len()), &mut sections[ORDERS]);
     sections[STARTS] = starts_of_rows;
     sections[OF_ROWS] = writer.rows;
@@ -116,7 +122,8 @@ pub(super) fn encode_indexed(mut rows: Vec<Row>, validity: Validity, tag: &[u8],
     out.extend_from_slice(&MAGIC);
     out.extend([rows.len(), gone].into_iter().flat_map(|number| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes()));
     out.extend([writer.form.base, writer.form.tick].into_iter().flat_map(i64::to_le_bytes));
-    out.extend_from_slice(&[writer.form.joined.width, writer.form.length.width, starts.bits as u8, 0]);
+    let [joined, length] = writer.form.spans.widths();
+    out.extend_from_slice(&[joined, length, starts.bits as u8, 0]);
     out.extend(starts.shortest.to_le_bytes());
     let mut at = HEADER;
     for length in sections.iter().map(Vec::len).chain([0]) {
@@ -191,8 +198,7 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         if gone > rows || tick < 1 || starts.bits > 56 {
             return Err(SnapshotError::Format);
         }
-        let (joined, length) = (Fixed::bytes(header[WIDTHS]), Fixed::bytes(header[WIDTHS + 1]));
-        let form = Form { base: word(header, BASE).cast_signed(), tick, joined, length };
+        let form = Form { base: word(header, BASE).cast_signed(), tick, spans: Two::bits([header[WIDTHS], header[WIDTHS + 1]]) };
         let validity = Validity { relied_on: time(VALIDITY), until: time(VALIDITY + 8) };
         Ok(Self { bytes, rows, gone, form, place_bits: place_bits(rows as usize), starts, sections, validity })
     }
@@ -251,7 +257,8 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
     }
 
     fn reader(&self) -> Reader<'_> {
-        let tables = Tables { sessions: self.section(OF_SESSIONS), names: self.section(OF_NAMES) };
+        let [sessions, names, shapes, of_events] = [OF_SESSIONS, OF_NAMES, SHAPES, OF_EVENTS].map(|number| self.section(number));
+        let tables = Tables { sessions, names, shapes, of_events };
         let (starts, all_starts, rows) = (self.starts, self.section(STARTS), self.section(OF_ROWS));
         Reader { form: &self.form, tables, starts, all_starts, rows, len: self.rows }
     }

@@ -34,6 +34,12 @@ impl Names {
         number.into()
     }
 
+    /// The number of a text that is known, or of one more as long as there are fewer than so many.
+    pub(super) fn number_within(&mut self, text: &[u8], most: usize) -> Option<u64> {
+        let fits = self.ends.len() < most || self.by_text.contains_key(text);
+        fits.then(|| self.number_or_none(Some(text)))
+    }
+
     /// Appends how many there are, where each ends, and the texts.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend((self.ends.len() as u32).to_le_bytes());
@@ -78,22 +84,27 @@ impl Sessions {
     }
 }
 
-/// Both, in a roster's bytes.
+/// All of these, in a roster's bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tables<'a> {
     pub(super) sessions: &'a [u8],
     pub(super) names: &'a [u8],
+    /// Of rows (see `shapes`).
+    pub(super) shapes: &'a [u8],
+    /// Of events (see `details`), as names.
+    pub(super) of_events: &'a [u8],
 }
 
 impl<'a> Tables<'a> {
     /// The name of a number; none of 0.
     #[inline]
     pub(super) fn name(&self, number: u64) -> Text<'a> {
-        let Ok(number @ 1..) = usize::try_from(number) else { return Text::None };
-        let end = |number: usize| word(self.names, number.saturating_mul(END)) as u32 as usize;
-        let texts = (end(0) + 1) * END;
-        let from = if number == 1 { 0 } else { end(number - 1) };
-        Text::Bytes(self.names.get(texts + from..texts + end(number)).unwrap_or_default())
+        if number == 0 { Text::None } else { Text::Bytes(named(self.names, number)) }
+    }
+
+    /// The shape of events of a number.
+    pub(super) fn shape_of_events(&self, number: u64) -> &'a [u8] {
+        named(self.of_events, number)
     }
 
     /// The session of a number.
@@ -110,4 +121,14 @@ impl<'a> Tables<'a> {
         let start = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(SESSION).saturating_add(at);
         self.sessions.get(start..).and_then(<[u8]>::first_chunk).map_or(Uuid::nil(), |id| Uuid::from_bytes(*id))
     }
+}
+
+/// A text by its number, from 1.
+#[inline]
+fn named(names: &[u8], number: u64) -> &[u8] {
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    let end = |number: usize| word(names, number.saturating_mul(END)) as u32 as usize;
+    let texts = (end(0) + 1) * END;
+    let from = if number <= 1 { 0 } else { end(number - 1) };
+    names.get(texts + from..texts + end(number)).unwrap_or_default()
 }

@@ -1,10 +1,11 @@
 //! A row as it is read: in a roster's bytes, from its first byte on, in the form of `form`; or copied by itself.
 
-use super::cursor::{Cursor, Text};
+use super::cursor::{Cursor, HERE, Text};
 use super::details::Of;
 use super::extract::CopiedRow;
 use super::form::{CREATED, EVENTS, Form, IS_IN, MORE, ODD_TEXTS, OTHER_SESSION, RARE, STAYS, UPDATED};
 use super::row::{Details, Fields, Length};
+use super::shapes::{OWN, SIZE, Shape};
 use super::tables::Tables;
 use crate::time::Timestamp;
 use std::borrow::Cow;
@@ -27,10 +28,28 @@ pub struct Shown<'a> {
     texts: Texts<'a>,
 }
 
+/// Texts of a packed row, in their order.
+#[derive(Clone, Copy, Debug)]
+struct Rest<'a> {
+    bytes: Cursor<'a>,
+    /// The first tag is that of the next text.
+    shape: Shape,
+    tables: Tables<'a>,
+}
+
+impl<'a> Rest<'a> {
+    #[inline]
+    fn next(&mut self) -> Text<'a> {
+        let [next, tags @ ..] = self.shape.tags;
+        self.shape.tags = [tags[0], tags[1], HERE];
+        self.bytes.tagged(next)
+    }
+}
+
 /// Where the next text is.
 #[derive(Clone, Copy, Debug)]
 enum Texts<'a> {
-    Packed(Cursor<'a>, Tables<'a>),
+    Packed(Rest<'a>),
     /// At this place.
     Copied(CopiedRow<'a>, usize),
 }
@@ -47,7 +66,7 @@ impl<'a> Shown<'a> {
     #[inline]
     pub fn next_text(&mut self) -> Text<'a> {
         match &mut self.texts {
-            Texts::Packed(rest, _) => rest.text(),
+            Texts::Packed(rest) => rest.next(),
             Texts::Copied(row, place) => {
                 *place += 1;
                 row.text(*place - 1)
@@ -59,7 +78,7 @@ impl<'a> Shown<'a> {
     #[inline]
     pub fn preset_name(&mut self) -> Text<'a> {
         match &mut self.texts {
-            Texts::Packed(rest, tables) => tables.name(rest.number()),
+            Texts::Packed(rest) => rest.tables.name(rest.shape.preset.into()),
             Texts::Copied(row, place) => row.text(*place),
         }
     }
@@ -94,24 +113,26 @@ impl<'a> Packed<'a> {
     #[inline]
     fn read(&self) -> (Shown<'a>, Hidden) {
         let mut rest = Cursor(self.row);
-        let flags = rest.byte();
+        let number = rest.byte();
         rest.bytes(16);
-        let (joined_at, length) = (self.form.at(rest.fixed(self.form.joined)), rest.fixed(self.form.length));
-        let length = self.form.micros(length.cast_signed());
+        let shape = if number == OWN { Shape::at(rest.bytes(SIZE), 0) } else { Shape::at(self.tables.shapes, number.into()) };
+        let flags = shape.flags;
+        let (joined_at, length) = rest.two(self.form.spans);
+        let (joined_at, length) = (self.form.at(joined_at), self.form.micros(length.cast_signed()));
         let implied = Timestamp::from_micros(joined_at.micros().wrapping_add(length));
         let (left_at, length) = if flags & IS_IN == 0 { (Some(implied), Length::Gone(length)) } else { (None, Length::In(joined_at)) };
         let (created_at, updated_at) = (joined_at, left_at.unwrap_or(joined_at));
-        let (is_plain, texts) = (flags & ODD_TEXTS == 0, Texts::Packed(rest, self.tables));
+        let (is_plain, texts) = (flags & ODD_TEXTS == 0, Texts::Packed(Rest { bytes: rest, shape, tables: self.tables }));
         let mut shown = Shown { joined_at, left_at, length, created_at, updated_at, is_plain, texts };
         let mut hidden = Hidden { flags, session: 0 };
         if flags & RARE != 0 {
-            self.rarely(&mut shown, &mut hidden, rest);
+            self.rarely(&mut shown, &mut hidden, rest, shape);
         }
         (shown, hidden)
     }
 
     /// What most rows lack.
-    fn rarely(&self, shown: &mut Shown<'a>, hidden: &mut Hidden, mut rest: Cursor<'a>) {
+    fn rarely(&self, shown: &mut Shown<'a>, hidden: &mut Hidden, mut rest: Cursor<'a>, shape: Shape) {
         let joined_at = shown.joined_at;
         let is = |bit| hidden.flags & bit != 0;
         if is(OTHER_SESSION) {
@@ -132,7 +153,7 @@ impl<'a> Packed<'a> {
         if is(UPDATED) {
             shown.updated_at = self.form.take_later(shown.updated_at, &mut rest);
         }
-        shown.texts = Texts::Packed(rest, self.tables);
+        shown.texts = Texts::Packed(Rest { bytes: rest, shape, tables: self.tables });
     }
 
     #[inline]
@@ -143,11 +164,11 @@ impl<'a> Packed<'a> {
     fn details(&self) -> Details {
         let (Shown { joined_at, left_at, texts, .. }, Hidden { flags, session }) = self.read();
         let mut details = Details::one_stay(joined_at, left_at);
-        let Texts::Packed(mut rest, _) = texts else { return details };
+        let Texts::Packed(mut rest) = texts else { return details };
         (0..3).for_each(|_| {
-            rest.text();
+            rest.next();
         });
-        rest.number();
+        let mut rest = rest.bytes;
         if flags & STAYS != 0 {
             details.take_stays(joined_at, self.form, &mut rest);
         }

@@ -3,14 +3,17 @@
 //! All numbers are little-endian. Lists are those of [`postings`], one after the other; where one begins is told from their start on.
 //!
 //! ```text
-//! header     words, the bytes of their texts, grams, rows with a custom id: u32 each
-//! words      where the text ends, how many rows, where the list begins: u32 each; words that many names have, in order
+//! header     words, the bytes of their texts, grams, rows with a custom id, the bytes of the lists: u32 each
+//! words      where the text ends: u32; how many rows, where the list begins; words that many names have, in order
 //! texts      of the words
-//! grams      three bytes and none, how many rows, where the list begins: u32 each; in order, of all other words
-//! custom     rows by custom id, in as few bytes each as all rows need
+//! grams      three bytes; how many rows, where the list begins; in order, of all other words
+//! custom     rows by custom id, as few bits each as the last row takes
 //! lists
 //! ```
+//!
+//! How many rows there are takes as few bytes as all rows need, and where a list begins as few as the lists do.
 
+use super::super::packed::{bits_for, put};
 use super::words::{Gram, grams, words};
 use super::{fold_into, postings};
 use std::collections::HashMap;
@@ -21,8 +24,10 @@ const SAMPLE: u32 = 16_384;
 /// A word that this part of the names looked at has gets a list of its own: one in so many, and no less than so many.
 const COMMON: (u32, u32) = (2_048, 8);
 
-pub(super) const HEADER: usize = 16;
-pub(super) const ENTRY: usize = 12;
+pub(super) const HEADER: usize = 20;
+/// Bytes of what an entry begins with.
+pub(super) const WORD: usize = 4;
+pub(super) const GRAM: usize = 3;
 
 /// Rows by what their names have.
 type Lists<K> = HashMap<K, Vec<u32>, BuildHasherDefault<DefaultHasher>>;
@@ -97,35 +102,44 @@ fn by_custom_id<'a>(rows: u32, texts: &impl Fn(u32) -> Texts<'a>) -> Vec<u32> {
 }
 
 fn write(rows: u32, common: &[(Vec<u8>, Vec<u32>)], rest: &[(Gram, Vec<u32>)], custom: &[u32]) -> Option<Vec<u8>> {
-    let (mut out, mut lists) = (Vec::new(), Vec::new());
+    let mut lists = Vec::new();
     let number = |number: usize| u32::try_from(number).ok();
+    let mut place = |list: &Vec<u32>| {
+        let entry = (number(list.len())?, number(lists.len())?);
+        postings::put(list, rows, &mut lists);
+        Some(entry)
+    };
+    let of_words = common.iter().map(|(_, list)| place(list)).collect::<Option<Vec<_>>>()?;
+    let of_grams = rest.iter().map(|(_, list)| place(list)).collect::<Option<Vec<_>>>()?;
     let texts = common.iter().map(|(word, _)| word.len()).sum();
-    for header in [common.len(), texts, rest.len(), custom.len()] {
+    let mut out = Vec::new();
+    for header in [common.len(), texts, rest.len(), custom.len(), lists.len()] {
         out.extend_from_slice(&number(header)?.to_le_bytes());
     }
-    let mut list = |name: [u8; 4], list: &[u32], out: &mut Vec<u8>| {
-        out.extend_from_slice(&name);
-        out.extend_from_slice(&number(list.len())?.to_le_bytes());
-        out.extend_from_slice(&number(lists.len())?.to_le_bytes());
-        postings::put(list, rows, &mut lists);
-        Some(())
+    let (of_count, of_place) = (width(rows), width(number(lists.len())?));
+    let put_entry = |name: &[u8], (count, place): (u32, u32), out: &mut Vec<u8>| {
+        out.extend_from_slice(name);
+        out.extend_from_slice(&count.to_le_bytes()[..of_count]);
+        out.extend_from_slice(&place.to_le_bytes()[..of_place]);
     };
     let mut end = 0;
-    for (word, rows) in common {
+    for ((word, _), entry) in common.iter().zip(of_words) {
         end += word.len();
-        list(number(end)?.to_le_bytes(), rows, &mut out)?;
+        put_entry(&number(end)?.to_le_bytes(), entry, &mut out);
     }
     out.extend(common.iter().flat_map(|(word, _)| word));
-    for (gram, rows) in rest {
-        list([gram[0], gram[1], gram[2], 0], rows, &mut out)?;
-    }
-    let width = width(rows);
-    out.extend(custom.iter().flat_map(|row| row.to_le_bytes().into_iter().take(width)));
-    out.extend_from_slice(&lists);
+    rest.iter().zip(of_grams).for_each(|((gram, _), entry)| put_entry(gram, entry, &mut out));
+    put(custom.iter().map(|row| u64::from(*row)), place_bits(rows), &mut out);
+    out.append(&mut lists);
     Some(out)
 }
 
-/// How many bytes the number of a row takes.
-pub(super) fn width(rows: u32) -> usize {
-    (rows.max(2) - 1).ilog2() as usize / 8 + 1
+/// How many bytes all numbers up to this one fit in.
+pub(super) fn width(most: u32) -> usize {
+    bits_for(most.into()).div_ceil(8) as usize
+}
+
+/// How many bits the number of a row takes.
+pub(super) fn place_bits(rows: u32) -> u32 {
+    bits_for(rows.saturating_sub(1).into())
 }

@@ -1,7 +1,8 @@
 //! Looking up in an index. See [`build`](super::build) for its bytes.
 
+use super::super::packed::{get, mask, word};
 use super::bits::Bits;
-use super::build::{ENTRY, HEADER, width};
+use super::build::{GRAM, HEADER, WORD, place_bits, width};
 use super::postings;
 use super::words::{Gram, grams, is_within, words};
 use std::borrow::Cow;
@@ -14,10 +15,13 @@ const LOOK: u64 = 32;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::roster) struct Index<'a> {
     rows: u32,
+    /// Bytes of how long a list is, and of where it begins.
+    widths: (usize, usize),
     words: &'a [u8],
     texts: &'a [u8],
     grams: &'a [u8],
     custom: &'a [u8],
+    customs: u32,
     lists: &'a [u8],
 }
 
@@ -65,16 +69,20 @@ impl<'a> Index<'a> {
     /// Takes bytes that were written for so many rows; none where they are cut short, or there is no index.
     pub(in crate::roster) fn new(bytes: &'a [u8], rows: u32) -> Option<Self> {
         let number = |ix: usize| u32_at(bytes, ix * 4).map(|number| number as usize);
-        let (words, texts, grams, custom) = (number(0)?, number(1)?, number(2)?, number(3)?);
+        let (words, texts, grams, customs, lists) = (number(0)?, number(1)?, number(2)?, number(3)?, number(4)?);
+        let widths = (width(rows), width(u32_at(bytes, 16)?));
+        let entry = widths.0 + widths.1;
         let mut rest = bytes.get(HEADER..)?;
         let mut take = |length: usize| {
             let (taken, after) = rest.split_at_checked(length)?;
             rest = after;
             Some(taken)
         };
-        let (words, texts) = (take(words.checked_mul(ENTRY)?)?, take(texts)?);
-        let (grams, custom) = (take(grams.checked_mul(ENTRY)?)?, take(custom.checked_mul(width(rows))?)?);
-        Some(Self { rows, words, texts, grams, custom, lists: rest })
+        let (words, texts) = (take(words.checked_mul(WORD + entry)?)?, take(texts)?);
+        let grams = take(grams.checked_mul(GRAM + entry)?)?;
+        let custom = take(customs.checked_mul(place_bits(rows) as usize)?.div_ceil(8))?;
+        let customs = u32::try_from(customs).ok()?;
+        Some(Self { rows, widths, words, texts, grams, custom, customs, lists: rest.get(..lists)? })
     }
 
     /// Adds the rows in whose folded name the folded needle is found. `holds` looks at a row where the index can't tell.
@@ -116,7 +124,7 @@ impl<'a> Index<'a> {
 
     /// The places of the custom ids that begin with a text; `id` tells the one of a row.
     pub(super) fn by_custom_id(&self, begins: &str, id: impl Fn(u32) -> Option<Cow<'a, str>>) -> impl Iterator<Item = u32> {
-        let count = u32::try_from(self.custom.len() / width(self.rows)).unwrap_or(u32::MAX);
+        let count = self.customs;
         let id_at = |place: u32| id(self.custom_at(place)).unwrap_or_default();
         let from = first(0..count, |place| *id_at(place) < *begins);
         let to = first(from..count, |place| id_at(place).starts_with(begins));
@@ -124,19 +132,17 @@ impl<'a> Index<'a> {
     }
 
     fn custom_at(&self, place: u32) -> u32 {
-        let width = width(self.rows);
-        let bytes = self.custom.get(place as usize * width..).unwrap_or_default();
-        bytes.iter().take(width).rev().fold(0, |row, byte| row << 8 | u32::from(*byte))
+        get(self.custom, place as usize, place_bits(self.rows)) as u32
     }
 
     /// The lists of the common words that a piece fits.
     fn common(&self, piece: &[u8], part: Part) -> impl Iterator<Item = List> {
         let mut from = 0;
-        self.words.chunks_exact(ENTRY).filter_map(move |entry| {
+        self.words.chunks_exact(self.entry(WORD)).filter_map(move |entry| {
             let to = u32_at(entry, 0)? as usize;
             let word = self.texts.get(from..to)?;
             from = to;
-            if part.fits(piece, word) { list_of(entry) } else { None }
+            if part.fits(piece, word) { Some(self.list_of(entry, WORD)) } else { None }
         })
     }
 
@@ -173,24 +179,32 @@ impl<'a> Index<'a> {
 
     /// The lists of the grams that hold one or two bytes.
     fn with_gram_of(&self, piece: &[u8]) -> impl Iterator<Item = List> {
-        self.grams.chunks_exact(ENTRY).filter(move |entry| is_within(piece, &entry[..3])).filter_map(list_of)
+        let of_piece = move |entry: &&[u8]| is_within(piece, &entry[..GRAM]);
+        self.grams.chunks_exact(self.entry(GRAM)).filter(of_piece).map(|entry| self.list_of(entry, GRAM))
     }
 
     fn gram(&self, gram: Gram) -> Option<List> {
-        let entry = |ix: u32| self.grams.get(ix as usize * ENTRY..(ix as usize + 1) * ENTRY).unwrap_or_default();
-        let count = u32::try_from(self.grams.len() / ENTRY).unwrap_or(u32::MAX);
-        let at = first(0..count, |ix| entry(ix).get(..3) < Some(&gram[..]));
+        let size = self.entry(GRAM);
+        let entry = |ix: u32| self.grams.get(ix as usize * size..(ix as usize + 1) * size).unwrap_or_default();
+        let count = u32::try_from(self.grams.len() / size).unwrap_or(u32::MAX);
+        let at = first(0..count, |ix| entry(ix).get(..GRAM) < Some(&gram[..]));
         let found = entry(at);
-        if found.starts_with(&gram) { list_of(found) } else { None }
+        found.starts_with(&gram).then(|| self.list_of(found, GRAM))
+    }
+
+    /// Bytes of an entry that begins with so many.
+    fn entry(&self, name: usize) -> usize {
+        name + self.widths.0 + self.widths.1
+    }
+
+    fn list_of(&self, entry: &[u8], name: usize) -> List {
+        let number = |at: usize, width: usize| (word(entry, at) & mask(width as u32 * 8)) as u32;
+        List { count: number(name, self.widths.0), at: number(name + self.widths.0, self.widths.1) }
     }
 
     fn add(&self, list: List, rows: &mut Bits) {
         postings::add(self.lists.get(list.at as usize..).unwrap_or_default(), list.count, self.rows, rows);
     }
-}
-
-fn list_of(entry: &[u8]) -> Option<List> {
-    Some(List { count: u32_at(entry, 4)?, at: u32_at(entry, 8)? })
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
