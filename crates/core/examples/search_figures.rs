@@ -104,13 +104,15 @@ fn figures(kind: &str, people: u64, needles: &[&str]) {
         let (hits, first) = best(7, || roster.search(&search));
         let (_, by_length) = best(7, || roster.page_of(&roster.search(&search), &query(Sort::Duration, u64::from(hits.len()) / 2), now));
         let by_length = by_length.saturating_sub(first);
+        let (_, near) = best(7, || roster.page_of(&roster.search(&search), &query(Sort::Duration, 0), now));
+        let near = near.saturating_sub(first);
         let total = u64::from(hits.len()).max(1);
         let page = page_time(&|n| drop(black_box(roster.page_of(&hits, &query(Sort::JoinedAt, mixed(n) % total), now))));
         let page_by_length = page_time(&|n| drop(black_box(roster.page_of(&hits, &query(Sort::Duration, mixed(n) % total), now))));
         let (scanned, scan) = best(3, || (0..roster.len()).filter(|ix| search.matches(roster.row(*ix))).count());
         assert_eq!(scanned, hits.len() as usize, "{needle}");
         println!(
-            "  {needle:?}: {} found in {first:.0?}, first page by length {by_length:.0?} more, then {page:.2?} and {page_by_length:.2?} a page; a scan {scan:.0?}",
+            "  {needle:?}: {} found in {first:.0?}, first page by length {near:.0?} more and one in the middle {by_length:.0?}, then {page:.2?} and {page_by_length:.2?} a page; a scan {scan:.0?}",
             hits.len()
         );
     }

@@ -23,6 +23,11 @@ pub enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// From UTF-8 or none.
+    pub(super) fn of(bytes: Option<&'a [u8]>) -> Self {
+        bytes.map_or(Self::None, Self::Bytes)
+    }
+
     /// As a string.
     #[must_use]
     pub fn read(self) -> Option<Cow<'a, str>> {
@@ -30,6 +35,16 @@ impl<'a> Text<'a> {
             Self::None => None,
             Self::Id(id) => Some(Cow::Owned(id.to_string())),
             Self::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        }
+    }
+
+    /// Whether there is one, and its bytes are as asked.
+    #[inline]
+    pub(super) fn is_and(self, is: impl FnOnce(&[u8]) -> bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::Id(id) => is(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes()),
+            Self::Bytes(bytes) => is(bytes),
         }
     }
 }
@@ -204,6 +219,12 @@ impl Two {
     /// The bits of each.
     pub(super) fn widths(self) -> [u8; 2] {
         [self.first, self.second].map(|mask| bits_for(mask) as u8)
+    }
+
+    /// Bytes of a pair.
+    #[inline]
+    pub(super) fn size(self) -> usize {
+        self.bytes.into()
     }
 
     pub(super) fn put(self, first: u64, second: u64, out: &mut Vec<u8>) {

@@ -1,5 +1,6 @@
 //! The roster of a session that goes on: its orders kept up to date peer by peer, so that no page of it sorts, scans or counts.
 
+use super::cursor::Text;
 use super::page::{Order, Query, Sort};
 use super::row::{Length, Part, length};
 use super::search::Search;
@@ -124,10 +125,6 @@ fn length_key(facts: &Facts) -> impl Fn(ByLength) -> (i64, Uuid) {
     move |placed| (placed.key(), facts.peer_id(placed.peer))
 }
 
-fn text(bytes: Option<&[u8]>) -> Option<&str> {
-    std::str::from_utf8(bytes?).ok()
-}
-
 impl Part<'_> {
     fn length(&self, peer: PeerIx) -> Length {
         length(&self.reading.stays(self.sitting, peer))
@@ -205,7 +202,7 @@ impl LiveRoster {
         let mut all = self.slice(part, order, 0, self.joined.len(), now);
         all.retain(|peer| {
             let told = part.facts.told_of(*peer);
-            search.finds(part.facts.peer_id(*peer), text(told.custom_participant_id), text(told.display_name))
+            search.finds(part.facts.peer_id(*peer), Text::of(told.custom_participant_id), Text::of(told.display_name))
         });
         all
     }

@@ -256,7 +256,8 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         places.iter().map(move |place| reader.row(*place))
     }
 
-    fn reader(&self) -> Reader<'_> {
+    /// What reads many rows.
+    pub(super) fn reader(&self) -> Reader<'_> {
         let [sessions, names, shapes, of_events] = [OF_SESSIONS, OF_NAMES, SHAPES, OF_EVENTS].map(|number| self.section(number));
         let tables = Tables { sessions, names, shapes, of_events };
         let (starts, all_starts, rows) = (self.starts, self.section(STARTS), self.section(OF_ROWS));
@@ -359,7 +360,7 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
 
 /// A roster's sections, cut out of its bytes once for many rows.
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     form: &'a Form,
     tables: Tables<'a>,
     starts: Starts,
@@ -370,7 +371,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     #[inline]
-    fn row(&self, ix: u32) -> RowView<'a> {
+    pub(super) fn row(&self, ix: u32) -> RowView<'a> {
         RowView::packed(self.form, self.tables, self.bytes(ix))
     }
 

@@ -112,10 +112,12 @@ struct Hidden {
 impl<'a> Packed<'a> {
     #[inline]
     fn read(&self) -> (Shown<'a>, Hidden) {
+        let (number, mut shape) = self.shape();
         let mut rest = Cursor(self.row);
-        let number = rest.byte();
-        rest.bytes(16);
-        let shape = if number == OWN { Shape::at(rest.bytes(SIZE), 0) } else { Shape::at(self.tables.shapes, number.into()) };
+        rest.bytes(1 + 16);
+        if number == OWN {
+            shape = Shape::at(rest.bytes(SIZE), 0);
+        }
         let flags = shape.flags;
         let (joined_at, length) = rest.two(self.form.spans);
         let (joined_at, length) = (self.form.at(joined_at), self.form.micros(length.cast_signed()));
@@ -159,6 +161,31 @@ impl<'a> Packed<'a> {
     #[inline]
     fn id(&self) -> Uuid {
         Cursor(self.row.get(1..).unwrap_or_default()).id()
+    }
+
+    /// The display name, of most rows without a look at what lies before it.
+    #[inline]
+    fn name(&self) -> Text<'a> {
+        let (number, shape) = self.shape();
+        if number == OWN || shape.flags & RARE != 0 {
+            let mut shown = self.read().0;
+            shown.next_text();
+            shown.next_text();
+            return shown.next_text();
+        }
+        let mut rest = Cursor(self.row);
+        rest.bytes(1 + 16 + self.form.spans.size());
+        let [user_id, custom_id, name] = shape.tags;
+        rest.tagged(user_id);
+        rest.tagged(custom_id);
+        rest.tagged(name)
+    }
+
+    /// By its number, unless it is the row's own.
+    #[inline]
+    fn shape(&self) -> (u8, Shape) {
+        let number = self.row.first().copied().unwrap_or_default();
+        (number, Shape::at(self.tables.shapes, number.into()))
     }
 
     fn details(&self) -> Details {
@@ -269,7 +296,16 @@ impl<'a> RowView<'a> {
     /// The name shown in the call.
     #[must_use]
     pub fn display_name(&self) -> Option<Cow<'a, str>> {
-        self.text(2).read()
+        self.display_name_text().read()
+    }
+
+    /// The same, as it is kept.
+    #[inline]
+    pub(super) fn display_name_text(&self) -> Text<'a> {
+        match &self.0 {
+            Kept::Packed(row) => row.name(),
+            Kept::Copied(row) => row.text(2),
+        }
     }
 
     /// The preset that the peer came with.
@@ -292,6 +328,7 @@ impl<'a> RowView<'a> {
     }
 
     /// Of the three texts the one at a place.
+    #[inline]
     fn text(&self, place: usize) -> Text<'a> {
         let mut shown = self.shown();
         (0..place).for_each(|_| {

@@ -127,8 +127,8 @@ impl RosterAnswer {
             let page = self.roster.page(query, self.now);
             return Ok(self.showing(page));
         };
-        if let Some(hits) = self.searches.ready(search, query.order) {
-            let page = self.roster.page_of(&hits, query, self.now);
+        let kept = self.searches.kept(search);
+        if let Some(page) = kept.and_then(|hits| self.roster.page_at_once(&hits, query, self.now)) {
             return Ok(self.showing(page));
         }
         let (query, search) = (query.clone(), search.clone());

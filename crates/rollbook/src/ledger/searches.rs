@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use lru::LruCache;
-use rollbook_core::roster::{Hits, Order, Search, Snapshot};
+use rollbook_core::roster::{Hits, Search, Snapshot};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Of rosters of fewer rows nothing is kept: all of them are looked at in some tenths of a millisecond.
@@ -21,11 +21,6 @@ impl Default for Searches {
 }
 
 impl Searches {
-    /// What is kept of a search, if a page in an order needs no more.
-    pub(super) fn ready(&self, search: &Search, order: Order) -> Option<Arc<Hits>> {
-        self.kept(search).filter(|hits| hits.is_ready(order))
-    }
-
     /// What a search finds, kept or found now.
     pub(super) fn hits(&self, roster: &Snapshot<Bytes>, search: &Search) -> Arc<Hits> {
         if let Some(kept) = self.kept(search) {
@@ -42,7 +37,8 @@ impl Searches {
         hits
     }
 
-    fn kept(&self, search: &Search) -> Option<Arc<Hits>> {
+    /// What is kept of a search.
+    pub(super) fn kept(&self, search: &Search) -> Option<Arc<Hits>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(search.text()).cloned()
     }
 }

@@ -1,6 +1,6 @@
 //! The rows that a search finds, and pages of them.
 
-use super::super::page::{Order, Page, Query, Sort, bounds};
+use super::super::page::{Page, Query, Sort, bounds};
 use super::super::snapshot::Snapshot;
 use super::bits::{Bits, Counted};
 use crate::time::Timestamp;
@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 /// A list takes more memory than a bit a row where more than one in so many rows is found.
 const SPARSE: u32 = 32;
+/// So many places of an order are looked at for one page, before it is found out where all rows are: a matter of microseconds.
+const NEAR: u32 = 8_192;
 
 /// The rows of one roster that a search finds. What the orders of the list need is found out once, when it is first asked for; it takes no more
 /// than a bit a row for each.
@@ -64,30 +66,56 @@ impl Hits {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// Whether a page in an order costs no more than without a search.
-    #[must_use]
-    pub fn is_ready(&self, order: Order) -> bool {
-        order.sort == Sort::JoinedAt || self.by_length.get().is_some()
-    }
 }
 
 impl<B: AsRef<[u8]>> Snapshot<B> {
     /// The rows of those found that a query shows at `now`; a page past the end is empty. `hits` are of this roster and the query's search.
     #[must_use]
     pub fn page_of(&self, hits: &Hits, query: &Query, now: Timestamp) -> Page {
-        let total = hits.len();
-        let (from, to) = bounds(query, total);
-        let range = if query.order.descending { total - to..total - from } else { from..to };
-        let mut rows = match query.order.sort {
-            Sort::JoinedAt => part(&hits.found, range, |place| place),
-            Sort::Duration => self.found_by_length(hits, range, now),
+        self.page_at_once(hits, query, now).unwrap_or_else(|| {
+            let (from, range) = range(hits, query);
+            self.page_from(from, self.found_by_length(hits, range, now), hits, query)
+        })
+    }
+
+    /// The same, if it costs about as much as a page without a search: in the order by joining always, in the other one if it lies near an end of the
+    /// list, or another page was shown before.
+    #[must_use]
+    pub fn page_at_once(&self, hits: &Hits, query: &Query, now: Timestamp) -> Option<Page> {
+        let (from, range) = range(hits, query);
+        let rows = match (query.order.sort, hits.by_length.get()) {
+            (Sort::JoinedAt, _) => part(&hits.found, range, |place| place),
+            (Sort::Duration, Some(_)) => self.found_by_length(hits, range, now),
+            (Sort::Duration, None) => self.near_an_end(hits, &range)?,
         };
+        Some(self.page_from(from, rows, hits, query))
+    }
+
+    fn page_from(&self, offset: u32, mut rows: Vec<u32>, hits: &Hits, query: &Query) -> Page {
         if query.order.descending {
             rows.reverse();
         }
         self.look_ahead(&rows);
-        Page { total, offset: from, rows }
+        Page { total: hits.len(), offset, rows }
+    }
+
+    /// A range of the order by length, if it is found by a look at few places from the first or the last one on.
+    fn near_an_end(&self, hits: &Hits, range: &Range<u32>) -> Option<Vec<u32>> {
+        let Found::Many(found) = &hits.found else { return None };
+        if !self.all_gone() {
+            return None;
+        }
+        let (all, from_end) = (self.len(), hits.len() - range.end);
+        let rows_at = |place: u32| Some(self.gone_at(place)).filter(|row| found.contains(*row));
+        let mut rows: Vec<u32> = if range.start <= from_end {
+            (0..all.min(NEAR)).filter_map(rows_at).skip(range.start as usize).take(range.len()).collect()
+        } else {
+            (all.saturating_sub(NEAR)..all).rev().filter_map(rows_at).skip(from_end as usize).take(range.len()).collect()
+        };
+        if range.start > from_end {
+            rows.reverse();
+        }
+        (rows.len() == range.len()).then_some(rows)
     }
 
     fn found_by_length(&self, hits: &Hits, range: Range<u32>, now: Timestamp) -> Vec<u32> {
@@ -121,6 +149,13 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         });
         rows
     }
+}
+
+/// How many of the rows found lie before the page, and which of them it shows, counted from the first in ascending order.
+fn range(hits: &Hits, query: &Query) -> (u32, Range<u32>) {
+    let total = hits.len();
+    let (from, to) = bounds(query, total);
+    (from, if query.order.descending { total - to..total - from } else { from..to })
 }
 
 /// The rows in a range of those found.

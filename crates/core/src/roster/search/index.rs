@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Looking at a row costs about as much as reading so many entries of a list.
-const LOOK: u64 = 32;
+const LOOK: u64 = 8;
 
 /// An index over its bytes.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@ mod bits;
 mod build;
 mod hits;
 mod index;
+mod needle;
 mod postings;
 #[cfg(test)]
 mod tests;
@@ -19,18 +20,19 @@ pub use hits::Hits;
 pub(super) use build::{Texts, build};
 pub(super) use index::Index;
 
+use super::cursor::Text;
 use super::snapshot::Snapshot;
 use super::view::RowView;
 use bits::Bits;
+use needle::Needle;
 use unicase::UniCase;
 use uuid::Uuid;
-use words::is_within;
 
 /// What to search for: part of the display name, or how the participant's id or custom id begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Search {
     text: Box<str>,
-    folded: Box<str>,
+    needle: Needle,
     /// The least and the greatest id that begins with the text, if any does.
     ids: Option<(Uuid, Uuid)>,
 }
@@ -39,7 +41,7 @@ impl Search {
     /// Search for a text; an empty one matches every row.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self { text: text.into(), folded: fold_case(text).into(), ids: ids_from(text) }
+        Self { text: text.into(), needle: Needle::new(text), ids: ids_from(text) }
     }
 
     /// The text as it was given.
@@ -51,29 +53,18 @@ impl Search {
     /// Whether a row, as shown, matches.
     #[must_use]
     pub fn matches(&self, row: RowView<'_>) -> bool {
-        self.finds(row.id(), row.custom_participant_id().as_deref(), row.display_name().as_deref())
+        let mut shown = row.shown();
+        shown.next_text();
+        let (custom_id, name) = (shown.next_text(), shown.next_text());
+        self.finds(row.id(), custom_id, name)
     }
 
     /// Whether a participant's id, custom id or display name matches.
-    pub(super) fn finds(&self, id: Uuid, custom_id: Option<&str>, name: Option<&str>) -> bool {
+    pub(super) fn finds(&self, id: Uuid, custom_id: Text<'_>, name: Text<'_>) -> bool {
         self.text.is_empty()
             || self.ids.is_some_and(|(from, to)| from <= id && id <= to)
-            || custom_id.is_some_and(|custom| custom.starts_with(&*self.text))
-            || name.is_some_and(|name| self.is_in_name(name))
-    }
-
-    fn is_in_name(&self, text: &str) -> bool {
-        let (name, needle) = (text.as_bytes(), self.folded.as_bytes());
-        if !name.is_ascii() {
-            let mut folded = Vec::with_capacity(name.len() + 8);
-            fold_into(text, &mut folded);
-            return is_within(needle, &folded);
-        }
-        // Most names: nothing is to be written down to fold them.
-        let Some((first, rest)) = needle.split_first() else { return true };
-        let ends = name.len().saturating_sub(rest.len());
-        let mut begins = name[..ends].iter().enumerate().filter(|(_, byte)| byte.to_ascii_lowercase() == *first);
-        begins.any(|(at, _)| name[at + 1..][..rest.len()].iter().map(u8::to_ascii_lowercase).eq(rest.iter().copied()))
+            || custom_id.is_and(|custom_id| custom_id.starts_with(self.text.as_bytes()))
+            || name.is_and(|name| self.needle.is_in(name))
     }
 }
 
@@ -125,14 +116,16 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         }
         let mut found = Bits::new(self.len());
         if let Some(index) = self.index() {
-            let holds = |row: u32| self.row(row).display_name().is_some_and(|name| search.is_in_name(&name));
-            index.by_name(search.folded.as_bytes(), holds, &mut found);
+            let reader = self.reader();
+            let holds = |row: u32| reader.row(row).display_name_text().is_and(|name| search.needle.is_in(name));
+            index.by_name(search.needle.folded(), holds, &mut found);
             index.by_custom_id(&search.text, |row| self.row(row).custom_participant_id()).for_each(|row| found.insert(row));
             if let Some((from, to)) = search.ids {
                 self.with_ids(from, to).for_each(|row| found.insert(row));
             }
         } else {
-            (0..self.len()).filter(|row| search.matches(self.row(*row))).for_each(|row| found.insert(row));
+            let reader = self.reader();
+            (0..self.len()).filter(|row| search.matches(reader.row(*row))).for_each(|row| found.insert(row));
         }
         Hits::of(found, self.len())
     }

@@ -143,7 +143,7 @@ proptest! {
         let Some(index) = Index::new(&bytes, count) else { return Ok(()) };
         let search = Search::new(&needle);
         let mut found = Bits::new(count);
-        index.by_name(search.folded.as_bytes(), |_| true, &mut found);
+        index.by_name(search.needle.folded(), |_| true, &mut found);
         let _ = index.by_custom_id(&search.text, |row| rows.get(row as usize)?.custom_participant_id.as_deref().map(Into::into)).count();
         prop_assert!(found.iter().all(|row| row < count));
     }
