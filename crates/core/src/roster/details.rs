@@ -62,7 +62,7 @@ const SOURCE: u8 = 128;
 
 /// The longest id of a source's own that is kept: for a longer one the id that is derived from it takes less room, and less time.
 const LONGEST: usize = 14;
-/// Shapes that are longer, or of which there are this many already, are not kept for other rows.
+/// Shapes that are longer are not kept for other rows, nor any where so many names are kept already.
 const LONGEST_SHAPE: usize = 32;
 const SHAPES: usize = 4_096;
 
@@ -125,7 +125,7 @@ impl Details<ToldEvent> {
     pub(super) fn put_events<T>(&self, row: &Fields<T>, writer: &mut Writer) {
         let last = row.left_at.unwrap_or(row.joined_at);
         let (mut named, mut before) = ("", None);
-        let Writer { form, rows, names, sessions, of_events, .. } = writer;
+        let Writer { form, rows, names, sessions, .. } = writer;
         let (mut shape, mut rest) = (Vec::with_capacity(LONGEST_SHAPE), Vec::with_capacity(LONGEST_SHAPE));
         put_number(self.events.len() as u64, &mut shape);
         for event in &self.events {
@@ -165,7 +165,7 @@ impl Details<ToldEvent> {
             }
             before = Some(source);
         }
-        let kept = if shape.len() > LONGEST_SHAPE { None } else { of_events.number_within(&shape, SHAPES) };
+        let kept = if shape.len() > LONGEST_SHAPE { None } else { names.number_within(&shape, SHAPES) };
         put_number(kept.unwrap_or(0), rows);
         if kept.is_none() {
             put_number(shape.len() as u64, rows);

@@ -36,7 +36,7 @@ pub(super) const EVENTS: u8 = 128;
 pub(super) const RARE: u8 = MORE | CREATED | UPDATED | OTHER_SESSION;
 
 /// How the times of a roster are written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Form {
     /// What times are counted from, in microseconds.
     pub(super) base: i64,
@@ -44,12 +44,14 @@ pub(super) struct Form {
     pub(super) tick: i64,
     /// Joining and length.
     pub(super) spans: Two,
+    /// Of rows, by number; where they are read.
+    pub(super) shapes: Vec<Shape>,
 }
 
 impl Default for Form {
     /// One that any time fits.
     fn default() -> Self {
-        Self { base: 0, tick: 1, spans: Two::bits([64, 64]) }
+        Self { base: 0, tick: 1, spans: Two::bits([64, 64]), shapes: Vec::new() }
     }
 }
 
@@ -144,8 +146,6 @@ pub(super) struct Writer {
     pub(super) names: Names,
     pub(super) sessions: Sessions,
     pub(super) shapes: Shapes,
-    /// Shapes of events (see `details`).
-    pub(super) of_events: Names,
 }
 
 impl Writer {

@@ -37,11 +37,15 @@ impl Shape {
     }
 
     /// From bytes, which may be none.
-    #[inline]
-    pub(super) fn at(bytes: &[u8], place: usize) -> Self {
-        let word = word(bytes, place * SIZE);
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        let word = word(bytes, 0);
         let [flags, tags @ .., _, _, _, _] = word.to_le_bytes();
         Self { flags, tags, preset: (word >> 32) as u32 }
+    }
+
+    /// Those that have numbers.
+    pub(super) fn all(bytes: &[u8]) -> Vec<Self> {
+        bytes.chunks_exact(SIZE).take(OWN.into()).map(Self::from_bytes).collect()
     }
 }
 
@@ -90,10 +94,8 @@ mod tests {
         }
         assert_eq!(shapes.number(precise(300)), (OWN, rough(300)));
         assert_eq!(shapes.number(precise(191)), (191, precise(191)));
-        for place in [0, 191, 192, 254] {
-            let expected = if place < 192 { precise(place as u32) } else { rough(place as u32) };
-            assert_eq!(Shape::at(&shapes.bytes, place), expected);
-        }
-        assert_eq!(Shape::at(&shapes.bytes, 255), Shape { flags: 0, tags: [0; 3], preset: 0 });
+        let read = Shape::all(&shapes.bytes);
+        assert_eq!(read, (0..192).map(precise).chain((192..255).map(rough)).collect::<Vec<_>>());
+        assert_eq!(Shape::from_bytes(&rough(300).bytes()), rough(300));
     }
 }

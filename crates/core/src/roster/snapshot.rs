@@ -5,9 +5,8 @@
 //! ```text
 //! header    magic; rows, gone; base, tick, widths; where each section starts; validity
 //! sessions  those of the rows (see `tables`)
-//! names     texts that many rows have (see `tables`)
+//! names     texts that many rows have, shapes of events (see `tables`, `details`)
 //! shapes    of rows (see `shapes`)
-//! shapes    of events (see `details`)
 //! orders    places of rows, as few bits each as the last one takes:
 //!           rows that are gone, by (length, id, session)
 //!           rows that are in, by their length at any one time, then (id, session)
@@ -23,6 +22,7 @@ use super::form::{Form, Writer};
 use super::packed::{bits_for, get, put, word};
 use super::row::{Length, Row};
 use super::search::{Index, Texts, build};
+use super::shapes::Shape;
 use super::starts::Starts;
 use super::tables::Tables;
 use super::view::RowView;
@@ -48,13 +48,12 @@ const HEADER: usize = VALIDITY + 16;
 const OF_SESSIONS: usize = 0;
 const OF_NAMES: usize = 1;
 const SHAPES: usize = 2;
-const OF_EVENTS: usize = 3;
-const ORDERS: usize = 4;
-const STARTS: usize = 5;
-const OF_ROWS: usize = 6;
-const TAG: usize = 7;
-const INDEX: usize = 8;
-const ALL: usize = 9;
+const ORDERS: usize = 3;
+const STARTS: usize = 4;
+const OF_ROWS: usize = 5;
+const TAG: usize = 6;
+const INDEX: usize = 7;
+const ALL: usize = 8;
 /// Fewer rows are all looked at by a search, in some tenths of a millisecond, and have no index.
 const INDEXED: usize = 4_096;
 
@@ -107,7 +106,6 @@ pub(super) fn encode_indexed(mut rows: Vec<Row>, validity: Validity, tag: &[u8],
     writer.sessions.put(&mut sections[OF_SESSIONS]);
     writer.names.put(&mut sections[OF_NAMES]);
     sections[SHAPES] = writer.shapes.bytes;
-    writer.of_events.put(&mut sections[OF_EVENTS]);
     put(orders(&rows).into_iter().map(u64::from), place_bits(rows.len()), &mut sections[ORDERS]);
     sections[STARTS] = starts_of_rows;
     sections[OF_ROWS] = writer.rows;
@@ -198,7 +196,12 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
         if gone > rows || tick < 1 || starts.bits > 56 {
             return Err(SnapshotError::Format);
         }
-        let form = Form { base: word(header, BASE).cast_signed(), tick, spans: Two::bits([header[WIDTHS], header[WIDTHS + 1]]) };
+        let form = Form {
+            base: word(header, BASE).cast_signed(),
+            tick,
+            spans: Two::bits([header[WIDTHS], header[WIDTHS + 1]]),
+            shapes: Shape::all(all.get(sections[SHAPES]..sections[SHAPES + 1]).unwrap_or_default()),
+        };
         let validity = Validity { relied_on: time(VALIDITY), until: time(VALIDITY + 8) };
         Ok(Self { bytes, rows, gone, form, place_bits: place_bits(rows as usize), starts, sections, validity })
     }
@@ -258,8 +261,7 @@ impl<B: AsRef<[u8]>> Snapshot<B> {
 
     /// What reads many rows.
     pub(super) fn reader(&self) -> Reader<'_> {
-        let [sessions, names, shapes, of_events] = [OF_SESSIONS, OF_NAMES, SHAPES, OF_EVENTS].map(|number| self.section(number));
-        let tables = Tables { sessions, names, shapes, of_events };
+        let tables = Tables { sessions: self.section(OF_SESSIONS), names: self.section(OF_NAMES) };
         let (starts, all_starts, rows) = (self.starts, self.section(STARTS), self.section(OF_ROWS));
         Reader { form: &self.form, tables, starts, all_starts, rows, len: self.rows }
     }

@@ -11,7 +11,7 @@ const SESSION: usize = 48;
 /// Bytes a name's end.
 const END: usize = 4;
 
-/// Texts in the making.
+/// Texts, and what else is named by a number, in the making.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     by_text: BTreeMap<Box<[u8]>, u32>,
@@ -84,27 +84,23 @@ impl Sessions {
     }
 }
 
-/// All of these, in a roster's bytes.
+/// Both, in a roster's bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tables<'a> {
     pub(super) sessions: &'a [u8],
     pub(super) names: &'a [u8],
-    /// Of rows (see `shapes`).
-    pub(super) shapes: &'a [u8],
-    /// Of events (see `details`), as names.
-    pub(super) of_events: &'a [u8],
 }
 
 impl<'a> Tables<'a> {
     /// The name of a number; none of 0.
     #[inline]
     pub(super) fn name(&self, number: u64) -> Text<'a> {
-        if number == 0 { Text::None } else { Text::Bytes(named(self.names, number)) }
+        name(self.names, number)
     }
 
     /// The shape of events of a number.
     pub(super) fn shape_of_events(&self, number: u64) -> &'a [u8] {
-        named(self.of_events, number)
+        named(self.names, number)
     }
 
     /// The session of a number.
@@ -121,6 +117,12 @@ impl<'a> Tables<'a> {
         let start = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(SESSION).saturating_add(at);
         self.sessions.get(start..).and_then(<[u8]>::first_chunk).map_or(Uuid::nil(), |id| Uuid::from_bytes(*id))
     }
+}
+
+/// The name of a number; none of 0.
+#[inline]
+pub(super) fn name(names: &[u8], number: u64) -> Text<'_> {
+    if number == 0 { Text::None } else { Text::Bytes(named(names, number)) }
 }
 
 /// A text by its number, from 1.

@@ -1,12 +1,12 @@
 //! A row as it is read: in a roster's bytes, from its first byte on, in the form of `form`; or copied by itself.
 
-use super::cursor::{Cursor, HERE, Text};
+use super::cursor::{Cursor, Text};
 use super::details::Of;
 use super::extract::CopiedRow;
 use super::form::{CREATED, EVENTS, Form, IS_IN, MORE, ODD_TEXTS, OTHER_SESSION, RARE, STAYS, UPDATED};
 use super::row::{Details, Fields, Length};
 use super::shapes::{OWN, SIZE, Shape};
-use super::tables::Tables;
+use super::tables::{Tables, name};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -32,17 +32,24 @@ pub struct Shown<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Rest<'a> {
     bytes: Cursor<'a>,
-    /// The first tag is that of the next text.
-    shape: Shape,
-    tables: Tables<'a>,
+    /// The lowest byte is the tag of the next text.
+    tags: u32,
+    preset: u32,
+    names: &'a [u8],
 }
 
 impl<'a> Rest<'a> {
     #[inline]
+    fn of(bytes: Cursor<'a>, shape: Shape, tables: Tables<'a>) -> Self {
+        let [a, b, c] = shape.tags;
+        Self { bytes, tags: u32::from_le_bytes([a, b, c, 0]), preset: shape.preset, names: tables.names }
+    }
+
+    #[inline]
     fn next(&mut self) -> Text<'a> {
-        let [next, tags @ ..] = self.shape.tags;
-        self.shape.tags = [tags[0], tags[1], HERE];
-        self.bytes.tagged(next)
+        let tag = self.tags as u8;
+        self.tags >>= 8;
+        self.bytes.tagged(tag)
     }
 }
 
@@ -78,7 +85,7 @@ impl<'a> Shown<'a> {
     #[inline]
     pub fn preset_name(&mut self) -> Text<'a> {
         match &mut self.texts {
-            Texts::Packed(rest) => rest.tables.name(rest.shape.preset.into()),
+            Texts::Packed(rest) => name(rest.names, rest.preset.into()),
             Texts::Copied(row, place) => row.text(*place),
         }
     }
@@ -112,19 +119,18 @@ struct Hidden {
 impl<'a> Packed<'a> {
     #[inline]
     fn read(&self) -> (Shown<'a>, Hidden) {
-        let (number, mut shape) = self.shape();
-        let mut rest = Cursor(self.row);
-        rest.bytes(1 + 16);
-        if number == OWN {
-            shape = Shape::at(rest.bytes(SIZE), 0);
-        }
+        let (number, mut rest) = self.head();
+        let shape = match self.form.shapes.get(usize::from(number)) {
+            Some(shape) => *shape,
+            None => Shape::from_bytes(rest.bytes(SIZE)),
+        };
         let flags = shape.flags;
         let (joined_at, length) = rest.two(self.form.spans);
         let (joined_at, length) = (self.form.at(joined_at), self.form.micros(length.cast_signed()));
         let implied = Timestamp::from_micros(joined_at.micros().wrapping_add(length));
         let (left_at, length) = if flags & IS_IN == 0 { (Some(implied), Length::Gone(length)) } else { (None, Length::In(joined_at)) };
         let (created_at, updated_at) = (joined_at, left_at.unwrap_or(joined_at));
-        let (is_plain, texts) = (flags & ODD_TEXTS == 0, Texts::Packed(Rest { bytes: rest, shape, tables: self.tables }));
+        let (is_plain, texts) = (flags & ODD_TEXTS == 0, Texts::Packed(Rest::of(rest, shape, self.tables)));
         let mut shown = Shown { joined_at, left_at, length, created_at, updated_at, is_plain, texts };
         let mut hidden = Hidden { flags, session: 0 };
         if flags & RARE != 0 {
@@ -155,7 +161,7 @@ impl<'a> Packed<'a> {
         if is(UPDATED) {
             shown.updated_at = self.form.take_later(shown.updated_at, &mut rest);
         }
-        shown.texts = Texts::Packed(Rest { bytes: rest, shape, tables: self.tables });
+        shown.texts = Texts::Packed(Rest::of(rest, shape, self.tables));
     }
 
     #[inline]
@@ -166,26 +172,24 @@ impl<'a> Packed<'a> {
     /// The display name, of most rows without a look at what lies before it.
     #[inline]
     fn name(&self) -> Text<'a> {
-        let (number, shape) = self.shape();
-        if number == OWN || shape.flags & RARE != 0 {
+        let (number, mut rest) = self.head();
+        let Some(shape) = self.form.shapes.get(usize::from(number)).filter(|shape| shape.flags & RARE == 0) else {
             let mut shown = self.read().0;
             shown.next_text();
             shown.next_text();
             return shown.next_text();
-        }
-        let mut rest = Cursor(self.row);
-        rest.bytes(1 + 16 + self.form.spans.size());
+        };
+        rest.bytes(self.form.spans.size());
         let [user_id, custom_id, name] = shape.tags;
         rest.tagged(user_id);
         rest.tagged(custom_id);
         rest.tagged(name)
     }
 
-    /// By its number, unless it is the row's own.
+    /// The number of its shape, and what follows the id.
     #[inline]
-    fn shape(&self) -> (u8, Shape) {
-        let number = self.row.first().copied().unwrap_or_default();
-        (number, Shape::at(self.tables.shapes, number.into()))
+    fn head(&self) -> (u8, Cursor<'a>) {
+        self.row.split_first_chunk::<17>().map_or((OWN, Cursor(&[])), |(head, rest)| (head[0], Cursor(rest)))
     }
 
     fn details(&self) -> Details {
