@@ -10,6 +10,9 @@ use reference::{Ask, Ledger, Sort, View, World};
 use rollbook_core::event::Event;
 use rollbook_core::time::Timestamp;
 
+/// Some find all, some find few or nobody.
+const NEEDLES: [&str; 6] = ["a", "", "ana m", "STRASS", "custom", "zz"];
+
 fn any_history(most: usize) -> impl Strategy<Value = History> {
     prop::sample::select(vec![Scope::Plain, Scope::Named, Scope::All]).prop_flat_map(move |scope| history(scope, most))
 }
@@ -66,6 +69,33 @@ proptest! {
         let now = if late { history.after_everything() } else { history.now };
         ours.read(now);
         agree(&history, &history.events, &ours, now)?;
+    }
+
+    /// What searches found in a session that goes on is right whoever comes, goes or is renamed: also while they look at the others, and more of them than are kept.
+    #[test]
+    fn live_searches_agree(
+        history in any_history(40),
+        steps in prop::collection::vec((any::<prop::sample::Index>(), 0..6usize, 0..9usize, any::<bool>()), 1..12),
+    ) {
+        let mut ours = Folded::new(&history.app, history.now);
+        let (mut from, mut now) = (0, history.now);
+        for (cut, needle, most, comes) in steps {
+            if comes {
+                let to = from + cut.index(history.events.len() - from + 1);
+                ours.take(&history.events[from..to]);
+                (from, now) = (to, now.plus(7_000_000));
+                ours.read(now);
+            }
+            ours.look(NEEDLES[needle], most);
+            for session in ours.sessions().iter().filter(|_| most % 2 == 0) {
+                let search = Some(NEEDLES[(needle + most) % NEEDLES.len()]);
+                for (sort, descending) in [(Sort::JoinedAt, false), (Sort::Duration, true)] {
+                    // It holds the pages of the live roster against those of one that is made for this.
+                    let ask = Ask { view: View::Raw, sort, descending, search };
+                    prop_assert!(ours.participants(session.id, &ask).is_some());
+                }
+            }
+        }
     }
 
     /// Every id that was ever served leads where the reference says, also where no session is left.

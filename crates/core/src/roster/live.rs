@@ -1,13 +1,12 @@
 //! The roster of a session that goes on: its orders kept up to date peer by peer, so that no page of it sorts, scans or counts.
 
-use super::cursor::Text;
-use super::page::{Order, Query, Sort};
-use super::row::{Length, Part, length};
+use super::found::Searches;
+use super::orders::Orders;
+use super::page::Query;
+use super::row::Part;
 use super::search::Search;
 use crate::fold::{Changes, Facts, PeerIx, Reading};
-use crate::ranked::{Item, Ranked};
 use crate::time::Timestamp;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -20,60 +19,13 @@ pub struct LiveRosters {
     by_session: BTreeMap<Uuid, LiveRoster>,
 }
 
-/// One session's peers, in the orders of the list. They stand for their keys, which the reading has.
+/// One session's peers.
 #[derive(Clone, Debug)]
 struct LiveRoster {
     /// The times from which and before which the session's stays start.
     span: (Timestamp, Timestamp),
-    joined: Ranked<Joined, (Timestamp, Uuid)>,
-    gone: Ranked<ByLength, (i64, Uuid)>,
-    /// Who has been in longest comes last, at any `now`.
-    present: Ranked<ByLength, (i64, Uuid)>,
-}
-
-/// A peer in the order of joining.
-#[derive(Clone, Copy, Debug)]
-struct Joined(PeerIx);
-
-impl Item<(Timestamp, Uuid)> for Joined {}
-
-/// A peer in the order of its length, with what decides it: peers lie far from each other, and where a page begins is found by looking at many.
-/// Of those who are gone it is the length, of those who are in since when, negated; packed as there is one for everybody.
-#[derive(Clone, Copy, Debug)]
-struct ByLength {
-    high: i32,
-    low: u32,
-    peer: PeerIx,
-}
-
-impl ByLength {
-    fn gone(length: i64, peer: PeerIx) -> Self {
-        Self::new(length, peer)
-    }
-
-    fn present(since: Timestamp, peer: PeerIx) -> Self {
-        Self::new(since.micros().saturating_neg(), peer)
-    }
-
-    fn new(key: i64, peer: PeerIx) -> Self {
-        Self { high: (key >> 32) as i32, low: key as u32, peer }
-    }
-
-    fn key(self) -> i64 {
-        i64::from(self.high) << 32 | i64::from(self.low)
-    }
-
-}
-
-/// The length at `now` of someone who is in, by what decides the order.
-fn present_at(now: Timestamp, key: i64) -> i64 {
-    Length::In(Timestamp::from_micros(key.saturating_neg())).at(now)
-}
-
-impl Item<(i64, Uuid)> for ByLength {
-    fn compare(self, (key, _): &(i64, Uuid)) -> Ordering {
-        self.key().cmp(key)
-    }
+    all: Orders,
+    searches: Searches,
 }
 
 impl LiveRosters {
@@ -81,74 +33,67 @@ impl LiveRosters {
     pub fn update(&mut self, facts: &Facts, reading: &mut Reading, changes: &Changes, now: Timestamp) {
         let stale = reading.stale(facts, changes, now);
         // A roster that mostly changes is made anew when it is asked for.
-        self.by_session.retain(|_, roster| stale.len() <= roster.joined.len() / 2 + SMALL);
+        self.by_session.retain(|_, roster| stale.len() <= roster.all.len() / 2 + SMALL);
         self.by_session.retain(|session, roster| roster.part(facts, reading, *session).map(|part| roster.take_out(part, &stale)).is_some());
         reading.read_again(facts, &stale, changes, now);
         self.by_session.retain(|session, roster| roster.part(facts, reading, *session).map(|part| roster.put_in(part, &stale)).is_some());
     }
 
     /// How many rows a session's list has, how many lie before the page, and the page's, as peers in order. None where nobody is in.
-    /// The session's roster is made on the first call. A search looks at every row, and else a page costs the same wherever it lies.
+    /// The session's roster is made on the first call. A page costs the same wherever it lies; one of a search first looks at the peers that the search
+    /// has not looked at (see [`LiveRosters::look`]).
     pub fn page(&mut self, part: Part<'_>, query: &Query, now: Timestamp) -> Option<(u32, u32, Vec<PeerIx>)> {
-        let (session, order) = (part.id()?, query.order);
+        let LiveRoster { all, searches, .. } = self.going_on(part)?;
+        let listed = match &query.search {
+            Some(search) => searches.look(part, search, usize::MAX, all.len()),
+            None => all,
+        };
+        let total = listed.len();
+        let from = usize::try_from(query.offset).unwrap_or(usize::MAX).min(total);
+        let to = from.saturating_add(query.limit as usize).min(total);
+        let small = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Some((small(total), small(from), listed.slice(part, query.order, from, to, now)))
+    }
+
+    /// How many peers a search has not looked at: none where nobody is in.
+    pub fn left(&mut self, part: Part<'_>, search: &Search) -> usize {
+        self.going_on(part).map_or(0, |roster| roster.searches.left(part, search))
+    }
+
+    /// Lets a search look at so many more peers. What it found is kept up to date as the roster is, also between two calls; a few searches of a session are
+    /// kept, those that looked last.
+    pub fn look(&mut self, part: Part<'_>, search: &Search, most: usize) {
+        if let Some(LiveRoster { all, searches, .. }) = self.going_on(part) {
+            searches.look(part, search, most, all.len());
+        }
+    }
+
+    /// A session's roster, if anyone is in.
+    fn going_on(&mut self, part: Part<'_>) -> Option<&mut LiveRoster> {
+        let session = part.id()?;
         // Whoever is in will have been in for too long one day: where nothing can change without an event, nobody is, and nothing is sorted.
         if part.reading.is_final() {
             self.by_session.remove(&session);
             return None;
         }
         let roster = self.by_session.entry(session).or_insert_with(|| LiveRoster::new(part));
-        if roster.present.len() == 0 {
+        if !roster.all.goes_on() {
             self.by_session.remove(&session);
             return None;
         }
-        let found = query.search.as_ref().map(|search| roster.found(part, search, order, now));
-        let total = found.as_ref().map_or(roster.joined.len(), Vec::len);
-        let from = usize::try_from(query.offset).unwrap_or(usize::MAX).min(total);
-        let to = from.saturating_add(query.limit as usize).min(total);
-        let peers = found.map_or_else(|| roster.slice(part, order, from, to, now), |found| found[from..to].to_vec());
-        let small = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        Some((small(total), small(from), peers))
+        self.by_session.get_mut(&session)
     }
 
     /// Bytes of memory.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.by_session.values().map(|roster| roster.joined.size() + roster.gone.size() + roster.present.size()).sum()
-    }
-}
-
-fn joined_key(part: Part<'_>) -> impl Fn(Joined) -> (Timestamp, Uuid) {
-    move |Joined(peer)| (part.joined_at(peer).unwrap_or_default(), part.facts.peer_id(peer))
-}
-
-fn length_key(facts: &Facts) -> impl Fn(ByLength) -> (i64, Uuid) {
-    move |placed| (placed.key(), facts.peer_id(placed.peer))
-}
-
-impl Part<'_> {
-    fn length(&self, peer: PeerIx) -> Length {
-        length(&self.reading.stays(self.sitting, peer))
+        self.by_session.values().map(|roster| roster.all.size() + roster.searches.size()).sum()
     }
 }
 
 impl LiveRoster {
     fn new(part: Part<'_>) -> Self {
-        let listed = part.reading.listed(part.facts, part.sitting);
-        let (mut gone, mut present) = (Vec::new(), Vec::new());
-        for peer in &listed {
-            match part.length(*peer) {
-                Length::Gone(length) => gone.push(ByLength::gone(length, *peer)),
-                Length::In(since) => present.push(ByLength::present(since, *peer)),
-            }
-        }
-        let mut joined: Vec<Joined> = listed.into_iter().map(Joined).collect();
-        joined.sort_by_cached_key(|peer| joined_key(part)(*peer));
-        let sorted = |mut peers: Vec<ByLength>| {
-            peers.sort_unstable_by_key(|placed| length_key(part.facts)(*placed));
-            Ranked::from_sorted(&peers, length_key(part.facts))
-        };
-        let (gone, present) = (sorted(gone), sorted(present));
-        Self { span: part.reading.span(part.sitting), joined: Ranked::from_sorted(&joined, joined_key(part)), gone, present }
+        Self { span: part.reading.span(part.sitting), all: Orders::of(part), searches: Searches::default() }
     }
 
     /// The session in a reading, as long as its stays are those that start in the same span.
@@ -157,91 +102,19 @@ impl LiveRoster {
         (reading.span(sitting) == self.span).then_some(Part { facts, reading, sitting })
     }
 
-    /// Takes peers out of the list, before what they stand for changes.
+    /// Takes peers out of the lists, before what they stand for changes.
     fn take_out(&mut self, part: Part<'_>, peers: &BTreeSet<PeerIx>) {
         for peer in peers.iter().copied().filter(|peer| part.joined_at(*peer).is_some()) {
-            self.joined.remove(&joined_key(part)(Joined(peer)), joined_key(part));
-            let (list, placed) = self.place(part, peer);
-            list.remove(&length_key(part.facts)(placed), length_key(part.facts));
+            self.all.take_out(part, peer);
+            self.searches.take_out(part, peer);
         }
     }
 
     /// Puts peers in their places.
     fn put_in(&mut self, part: Part<'_>, peers: &BTreeSet<PeerIx>) {
         for peer in peers.iter().copied().filter(|peer| part.joined_at(*peer).is_some()) {
-            self.joined.insert(Joined(peer), joined_key(part));
-            let (list, placed) = self.place(part, peer);
-            list.insert(placed, length_key(part.facts));
+            self.all.put_in(part, peer);
+            self.searches.put_in(part, peer);
         }
-    }
-
-    /// The list by length that a peer belongs to, and what it is there.
-    fn place(&mut self, part: Part<'_>, peer: PeerIx) -> (&mut Ranked<ByLength, (i64, Uuid)>, ByLength) {
-        match part.length(peer) {
-            Length::Gone(length) => (&mut self.gone, ByLength::gone(length, peer)),
-            Length::In(since) => (&mut self.present, ByLength::present(since, peer)),
-        }
-    }
-
-    /// The peers of a range of the list.
-    fn slice(&self, part: Part<'_>, order: Order, from: usize, to: usize, now: Timestamp) -> Vec<PeerIx> {
-        let total = self.joined.len();
-        let (low, high) = if order.descending { (total - to, total - from) } else { (from, to) };
-        let mut peers = match order.sort {
-            Sort::JoinedAt => self.joined.slice(low, high - low).into_iter().map(|Joined(peer)| peer).collect(),
-            Sort::Duration => self.by_length(part, low, high - low, now),
-        };
-        if order.descending {
-            peers.reverse();
-        }
-        peers
-    }
-
-    /// The peers whose rows match, in order.
-    fn found(&self, part: Part<'_>, search: &Search, order: Order, now: Timestamp) -> Vec<PeerIx> {
-        let mut all = self.slice(part, order, 0, self.joined.len(), now);
-        all.retain(|peer| {
-            let told = part.facts.told_of(*peer);
-            search.finds(part.facts.peer_id(*peer), Text::of(told.custom_participant_id), Text::of(told.display_name))
-        });
-        all
-    }
-
-    /// The rows of a range of the order by length: one binary search for where the two lists are cut, then a merge.
-    fn by_length(&self, part: Part<'_>, start: usize, count: usize, now: Timestamp) -> Vec<PeerIx> {
-        // Most lengths differ: only where they don't, ids are looked up.
-        let before = |gone: ByLength, present: ByLength| {
-            let by_length = gone.key().cmp(&present_at(now, present.key()));
-            by_length.then_with(|| part.facts.peer_id(gone.peer).cmp(&part.facts.peer_id(present.peer))).is_lt()
-        };
-        let before_at = |gone: usize, present: usize| {
-            self.differ(gone, present, now).unwrap_or_else(|| {
-                let both = self.gone.get(gone).zip(self.present.get(present));
-                both.is_some_and(|(gone, present)| before(gone, present))
-            })
-        };
-        let (mut low, mut high) = (start.saturating_sub(self.present.len()), start.min(self.gone.len()));
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if before_at(middle, start - middle - 1) { low = middle + 1 } else { high = middle }
-        }
-        let mut gone = self.gone.slice(low, count).into_iter().peekable();
-        let mut present = self.present.slice(start - low, count).into_iter().peekable();
-        let next = || match (gone.peek(), present.peek()) {
-            (Some(g), Some(p)) if before(*g, *p) => gone.next(),
-            (Some(_), None) => gone.next(),
-            _ => present.next(),
-        };
-        std::iter::from_fn(next).take(count).map(|placed| placed.peer).collect()
-    }
-
-    /// Whether who is at a place of those who are gone was in for less time than who is at a place of those who are in, or for more; where the
-    /// keys around both tell it. The places themselves lie far away from the last that were looked at.
-    fn differ(&self, gone: usize, present: usize, now: Timestamp) -> Option<bool> {
-        let ((shortest, (longest, _)), (least, (most, _))) = (self.gone.bounds(gone)?, self.present.bounds(present)?);
-        if least.is_some_and(|(least, _)| longest < present_at(now, least)) {
-            return Some(true);
-        }
-        shortest.is_some_and(|(length, _)| length > present_at(now, most)).then_some(false)
     }
 }

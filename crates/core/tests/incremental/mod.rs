@@ -76,6 +76,18 @@ impl Folded {
         }
     }
 
+    /// Lets a search look at so many more peers of each session that goes on.
+    pub fn look(&self, needle: &str, most: usize) {
+        for Folding { facts, reading, live } in self.streams.borrow_mut().values_mut() {
+            for sitting in 0..reading.sittings().len() {
+                let (part, search) = (Part { facts, reading, sitting }, Search::new(needle));
+                let left = live.left(part, &search);
+                live.look(part, &search, most);
+                assert_eq!(live.left(part, &search), left.saturating_sub(most));
+            }
+        }
+    }
+
     fn with<T>(&self, answer: impl FnOnce(&[Part<'_>]) -> T) -> T {
         let streams = self.streams.borrow();
         let parts: Vec<_> = streams
