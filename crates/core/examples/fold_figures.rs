@@ -6,7 +6,7 @@
 use rollbook_core::event::{Body, Event, Leave, Leaver, PeerInfo, Place};
 use rollbook_core::fold::{Facts, Reading, Validity};
 use rollbook_core::id::{App, Home, Name, Stream};
-use rollbook_core::roster::{LiveRosters, Order, Part, Query, RowView, Snapshot, Sort, encode};
+use rollbook_core::roster::{LiveRosters, Order, Part, Query, RowView, Search, Snapshot, Sort, encode};
 use rollbook_core::time::{SECOND, Timestamp};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -45,6 +45,7 @@ static ALLOCATOR: Counting = Counting;
 const BASE: i64 = 1_769_853_600 * SECOND;
 const BATCH: usize = 1_000;
 const PAGES: usize = 20_000;
+const SLICE: usize = 500;
 
 fn event(n: usize, leaves: bool, place: &Place) -> Event {
     let mixed = (n as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -174,6 +175,29 @@ fn pages(what: &str, people: usize, mut page: impl FnMut(&Query) -> usize) {
     }
 }
 
+/// A search that finds everyone, one that finds some, and one that finds nobody: what the first look takes, and how long of this it keeps others from the
+/// session at a time; then pages.
+fn searches(session: &mut Session, people: usize, now: Timestamp) {
+    for needle in ["student", "number 77", "nobody"] {
+        let search = Search::new(needle);
+        let (start, mut slices, mut left) = (Timer::start(), 0.0, people);
+        while left > 0 {
+            let part = Part { facts: &session.facts, reading: &session.reading, sitting: 0 };
+            left = session.live.look(part, &search, SLICE).unwrap();
+            slices += 1.0;
+        }
+        let took = start.seconds();
+        report(&format!("live, search for \"{needle}\": first look at everyone"), took * 1e3, "ms");
+        report(&format!("live, search for \"{needle}\": look at {SLICE}"), took * 1e6 / slices, "µs");
+        let query = |sort, offset| Query { search: Some(search.clone()), ..query(sort, offset) };
+        let part = Part { facts: &session.facts, reading: &session.reading, sitting: 0 };
+        let (total, ..) = session.live.page(part, &query(Sort::JoinedAt, 0), now).unwrap();
+        pages(&format!("live, search for \"{needle}\""), total.max(26) as usize, |of| {
+            session.page(&query(of.order.sort, usize::try_from(of.offset).unwrap()), now)
+        });
+    }
+}
+
 fn main() {
     let people: usize = std::env::args().nth(1).map_or(100_000, |n| n.parse().unwrap());
     let app = App::new("acme", "school").unwrap();
@@ -187,6 +211,7 @@ fn main() {
     report_memory(&session, "joined, no page asked for", people, held());
     pages("live", people, |query| session.page(query, now));
     report_memory(&session, "joined, live roster", people, held());
+    searches(&mut session, people, now);
 
     let later = now.plus(7200 * SECOND);
     feed(&mut session, 0..people / 5, true, later);

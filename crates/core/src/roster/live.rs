@@ -55,17 +55,19 @@ impl LiveRosters {
         Some((small(total), small(from), listed.slice(part, query.order, from, to, now)))
     }
 
-    /// How many peers a search has not looked at: none where nobody is in.
-    pub fn left(&mut self, part: Part<'_>, search: &Search) -> usize {
-        self.going_on(part).map_or(0, |roster| roster.searches.left(part, search))
+    /// How many peers a search has not looked at. No roster is made for this.
+    #[must_use]
+    pub fn left(&self, part: Part<'_>, search: &Search) -> usize {
+        let roster = part.id().and_then(|session| self.by_session.get(&session));
+        roster.map_or(part.facts.peers.len(), |roster| roster.searches.left(part, search))
     }
 
     /// Lets a search look at so many more peers. What it found is kept up to date as the roster is, also between two calls; a few searches of a session are
-    /// kept, those that looked last.
-    pub fn look(&mut self, part: Part<'_>, search: &Search, most: usize) {
-        if let Some(LiveRoster { all, searches, .. }) = self.going_on(part) {
-            searches.look(part, search, most, all.len());
-        }
+    /// kept, those that looked last. Returns how many are left; none where nobody is in.
+    pub fn look(&mut self, part: Part<'_>, search: &Search, most: usize) -> Option<usize> {
+        let LiveRoster { all, searches, .. } = self.going_on(part)?;
+        searches.look(part, search, most, all.len());
+        Some(searches.left(part, search))
     }
 
     /// A session's roster, if anyone is in.

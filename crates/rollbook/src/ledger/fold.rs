@@ -4,15 +4,14 @@ use super::Inner;
 use super::flight::Flight;
 use rollbook_core::codec;
 use rollbook_core::event::{Content, Event};
-use rollbook_core::fold::{Facts, New, Reading, Resolved};
+use rollbook_core::fold::{Facts, New, Reading};
 use rollbook_core::id::{App, Stream, StreamKind};
-use rollbook_core::roster::{Extract, LiveRosters, Part, Query, Summary, summaries};
+use rollbook_core::roster::{LiveRosters, Summary, summaries};
 use rollbook_core::time::Timestamp;
 use rollbook_store::{Batch, Seq, StoreError, Vector};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use uuid::Uuid;
 
 /// One stream's facts and their reading, with what they know of the store.
 pub(super) struct Fold {
@@ -24,14 +23,19 @@ pub(super) struct Fold {
     /// Whether it has ever known all that there was. Until then it may miss a whole journal, which is read once for all who ask.
     whole: AtomicBool,
     filling: Flight<Option<Timestamp>>,
+    /// How many found someone at work with the state, and how many of them had it since.
+    came: AtomicU64,
+    went: AtomicU64,
+    /// Held by the search that looks at everyone.
+    searching: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// See [`Fold`].
 pub(super) struct State {
     pub(super) facts: Facts,
-    reading: Reading,
+    pub(super) reading: Reading,
     /// Those of the reading's sessions that were asked for while someone was in.
-    live: LiveRosters,
+    pub(super) live: LiveRosters,
     /// The sessions as a whole, and whether only an event can change them; none where something happened since.
     whole: Option<(Vec<Summary>, bool)>,
     /// The last batch that the facts have, of the stream itself and of each of its sources' streams.
@@ -49,12 +53,41 @@ impl Fold {
         let weight = Arc::new(AtomicU64::new(0));
         let state =
             State { facts, reading: Reading::default(), live: LiveRosters::default(), whole: None, known, weight: Arc::clone(&weight) };
-        Self { state: Mutex::new(state), weight, epoch, whole: AtomicBool::new(false), filling: Flight::default() }
+        let (came, went) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (whole, filling, searching) = (AtomicBool::new(false), Flight::default(), Arc::default());
+        Self { state: Mutex::new(state), weight, epoch, whole, filling, came, went, searching }
     }
 
     /// The state. A thread that panicked with it left it as of its last whole batch: every step checks against the store again.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Ok(state) = self.state.try_lock() {
+            return state;
+        }
+        self.came.fetch_add(1, Ordering::SeqCst);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.went.fetch_add(1, Ordering::SeqCst);
+        state
+    }
+
+    /// The same, after as many others as wait for it: a mutex by itself is mostly had again by whoever had it last.
+    pub(super) fn lock_last(&self) -> MutexGuard<'_, State> {
+        let came = self.came.load(Ordering::SeqCst);
+        while self.went.load(Ordering::SeqCst) < came {
+            drop(self.state.lock());
+            std::thread::yield_now();
+        }
+        self.lock()
+    }
+
+    /// What a search holds while it looks at everyone.
+    pub(super) fn searching(&self) -> &Arc<tokio::sync::Mutex<()>> {
+        &self.searching
+    }
+
+    /// How many wait for the state.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> u64 {
+        self.came.load(Ordering::SeqCst) - self.went.load(Ordering::SeqCst)
     }
 
     /// See [`Store::epoch`](rollbook_store::Store::epoch).
@@ -116,7 +149,7 @@ impl State {
         true
     }
 
-    fn weigh(&self) {
+    pub(super) fn weigh(&self) {
         let size = (self.facts.size() + self.reading.size()).whole() + self.live.size();
         self.weight.store(size as u64, Ordering::Relaxed);
     }
@@ -128,18 +161,6 @@ impl State {
     pub(super) fn at<T>(&mut self, now: Timestamp, as_of: Option<Timestamp>, answer: impl FnOnce(&Facts, &Reading) -> T) -> T {
         let asked = as_of.unwrap_or(now);
         if self.keep_up(now, asked) { answer(&self.facts, &self.reading) } else { answer(&self.facts, &Reading::full(&self.facts, asked)) }
-    }
-
-    /// A page of the session that an id leads to, from a roster that is kept up to date peer by peer: its rows, in order.
-    /// None where nobody is in: then a roster that is made once serves until someone comes; and where the question is about another time.
-    pub(super) fn live_page(&mut self, session: Uuid, query: &Query, now: Timestamp, as_of: Option<Timestamp>) -> Option<LivePage> {
-        if !self.keep_up(now, as_of.unwrap_or(now)) {
-            return None;
-        }
-        let Some(Resolved::Sitting(sitting)) = self.reading.resolve(&self.facts, session) else { return None };
-        let part = Part { facts: &self.facts, reading: &self.reading, sitting };
-        let (total, offset, peers) = self.live.page(part, query, as_of.unwrap_or(now))?;
-        Some(LivePage { total, offset, rows: part.extract(&peers, query.details) })
     }
 
     /// The sessions of the stream as a whole, and whether nothing but an event can change any of them.
@@ -165,7 +186,7 @@ impl State {
     }
 
     /// Brings the reading that is kept up to `now`; returns whether it holds at the time that was asked about.
-    fn keep_up(&mut self, now: Timestamp, asked: Timestamp) -> bool {
+    pub(super) fn keep_up(&mut self, now: Timestamp, asked: Timestamp) -> bool {
         let changes = self.facts.take_changes();
         if self.reading.validity().relied_on >= now {
             self.facts.give_back(changes);
@@ -178,13 +199,6 @@ impl State {
         }
         self.reading.validity().holds(asked)
     }
-}
-
-/// A page of a live roster.
-pub(super) struct LivePage {
-    pub(super) total: u32,
-    pub(super) offset: u32,
-    pub(super) rows: Extract,
 }
 
 impl Inner {

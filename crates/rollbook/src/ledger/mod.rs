@@ -10,6 +10,7 @@ mod flight;
 mod fold;
 mod judge;
 mod links;
+mod live;
 mod making;
 mod pace;
 mod present;

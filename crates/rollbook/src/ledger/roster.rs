@@ -1,7 +1,8 @@
 //! The roster of a session: the one that is held, if all that it was made from still stands; else a new one.
 
 use super::basis::Held;
-use super::fold::{Fold, LivePage};
+use super::fold::Fold;
+use super::live::LivePage;
 use super::{Inner, Ledger, PageAnswer, PageRows, RosterAnswer, View};
 use rollbook_core::fold::Resolved;
 use rollbook_core::id::{App, Stream};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// How many rows are searched without another thread: about a hundred microseconds.
-const SEARCHED_AT_ONCE: u32 = 500;
+pub(super) const SEARCHED_AT_ONCE: u32 = 500;
 
 /// Where an id that was asked for leads.
 pub(super) struct Found {
@@ -20,24 +21,6 @@ pub(super) struct Found {
     pub(super) fold: Arc<Fold>,
     /// The store's time.
     pub(super) now: Timestamp,
-}
-
-/// How many peers are read anew without another thread: some milliseconds.
-const READ_AT_ONCE: usize = 1_000;
-
-impl Found {
-    /// See [`State::live_page`](super::fold::State::live_page).
-    async fn live_page(&self, session: Uuid, query: &Query, as_of: Option<Timestamp>) -> Result<Option<LivePage>, StoreError> {
-        if query.search.is_none() {
-            let mut state = self.fold.lock();
-            if state.behind() < READ_AT_ONCE {
-                return Ok(state.live_page(session, query, self.now, as_of));
-            }
-        }
-        let (fold, query, now) = (Arc::clone(&self.fold), query.clone(), self.now);
-        let reading = tokio::task::spawn_blocking(move || fold.lock().live_page(session, &query, now, as_of));
-        reading.await.map_err(|e| StoreError::Damaged(format!("page not read: {e}")))
-    }
 }
 
 impl Ledger {
@@ -152,26 +135,7 @@ impl RosterAnswer {
     }
 }
 
-impl PageAnswer {
-    fn of_live(page: LivePage, now: Timestamp) -> Self {
-        Self { total: page.total, offset: page.offset, now, print: None, rows: PageRows::Extract(page.rows) }
-    }
-}
-
 impl Inner {
-    /// A page of a session that someone is in; else none.
-    async fn live(
-        self: &Arc<Self>,
-        app: &App,
-        session: Uuid,
-        query: &Query,
-        as_of: Option<Timestamp>,
-    ) -> Result<Option<PageAnswer>, StoreError> {
-        let Some(found) = self.find(app, session).await? else { return Ok(None) };
-        let page = found.live_page(session, query, as_of).await?;
-        Ok(page.map(|page| PageAnswer::of_live(page, as_of.unwrap_or(found.now))))
-    }
-
     /// Whether a session's events are folded in memory, and it has no roster there.
     fn goes_on(&self, app: &App, session: Uuid) -> bool {
         self.cache.has_fold(app, Stream::session(session)) && self.cache.roster(app, session, View::Raw, self.store.epoch()).is_none()
