@@ -1,4 +1,4 @@
-//! Searches of a session that is large enough to have an index.
+//! Searches of a session that is large enough to have an index, and of one that goes on and is too large to be searched at once.
 
 use super::*;
 use serde_json::json;
@@ -17,14 +17,21 @@ fn joined(person: u32, name: &str) -> String {
     peer("joined", person, &format!("08:{minute:02}:{second:02}"), &id_of(person), &more)
 }
 
-/// Many came within an hour, and all are gone.
-async fn with_a_webinar() -> Api {
+/// Many came within an hour.
+async fn with_a_webinar_that_goes_on() -> Api {
     let api = Api::new().await;
-    let mut events: Vec<String> = (0..PEOPLE).map(|person| joined(person, NAMES[person as usize % 4])).collect();
-    events.push(format!(
-        r#"{{"specversion":"1.0","type":"rollbook.session.ended","source":"sfu","id":"end","time":"2026-01-31T10:00:00Z","data":{{"session":{{"id":"{SESSION}"}}}}}}"#
-    ));
+    let events: Vec<String> = (0..PEOPLE).map(|person| joined(person, NAMES[person as usize % 4])).collect();
     api.report(&events).await;
+    api
+}
+
+/// All of them are gone.
+async fn with_a_webinar() -> Api {
+    let api = with_a_webinar_that_goes_on().await;
+    let end = format!(
+        r#"{{"specversion":"1.0","type":"rollbook.session.ended","source":"sfu","id":"end","time":"2026-01-31T10:00:00Z","data":{{"session":{{"id":"{SESSION}"}}}}}}"#
+    );
+    api.report(&[end]).await;
     api
 }
 
@@ -49,7 +56,15 @@ impl Api {
 
 #[tokio::test]
 async fn pages_of_what_is_found_are_the_whole() {
-    let mut api = with_a_webinar().await;
+    pages_are_the_whole(with_a_webinar().await).await;
+}
+
+#[tokio::test]
+async fn so_they_are_while_people_are_in() {
+    pages_are_the_whole(with_a_webinar_that_goes_on().await).await;
+}
+
+async fn pages_are_the_whole(mut api: Api) {
     let people: BTreeMap<String, u32> = (0..PEOPLE).map(|person| (id_of(person), person)).collect();
     for round in 0..2 {
         for sort in ["joinedAt", "duration"] {
@@ -81,7 +96,15 @@ async fn pages_of_what_is_found_are_the_whole() {
 
 #[tokio::test]
 async fn whoever_was_reported_late_is_found() {
-    let api = with_a_webinar().await;
+    who_is_reported_late_is_found(with_a_webinar().await).await;
+}
+
+#[tokio::test]
+async fn whoever_comes_between_two_pages_is_found() {
+    who_is_reported_late_is_found(with_a_webinar_that_goes_on().await).await;
+}
+
+async fn who_is_reported_late_is_found(api: Api) {
     assert_eq!(api.found("search=strasse").await.0, u64::from(PEOPLE / 2));
     api.report(&[joined(PEOPLE, "straSSE")]).await;
     let (total, found) = api.found("search=strasse").await;
