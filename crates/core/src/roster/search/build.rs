@@ -6,7 +6,7 @@
 //! header     words, the bytes of their texts, grams, rows with a custom id, the bytes of the lists: u32 each
 //! words      where the text ends: u32; how many rows, where the list begins; words that many names have, in order
 //! texts      of the words
-//! grams      three bytes; how many rows, where the list begins; in order, of all other words
+//! grams      three bytes; how many rows, where the list begins; in order, of all other words, and behind them how these words begin
 //! custom     rows by custom id, as few bits each as the last row takes
 //! lists
 //! ```
@@ -14,7 +14,7 @@
 //! How many rows there are takes as few bytes as all rows need, and where a list begins as few as the lists do.
 
 use super::super::packed::{bits_for, put};
-use super::words::{Gram, grams, words};
+use super::words::{Gram, beginning, grams, words};
 use super::{fold_into, postings};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -48,7 +48,7 @@ pub(in crate::roster) fn build<'a>(rows: u32, texts: impl Fn(u32) -> Texts<'a>) 
         for word in words(&folded) {
             match common.get_mut(word) {
                 Some(list) => add(row, list),
-                None => grams(word).for_each(|gram| add(row, rest.entry(gram).or_default())),
+                None => grams(word).chain([beginning(word)]).for_each(|gram| add(row, rest.entry(gram).or_default())),
             }
         }
     }

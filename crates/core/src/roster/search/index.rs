@@ -4,7 +4,7 @@ use super::super::packed::{get, mask, word};
 use super::bits::Bits;
 use super::build::{GRAM, HEADER, WORD, place_bits, width};
 use super::postings;
-use super::words::{Gram, grams, is_within, words};
+use super::words::{Gram, NONE, beginning, grams, is_within, words};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -90,7 +90,7 @@ impl<'a> Index<'a> {
         let pieces: Vec<&[u8]> = words(needle).collect();
         let [only] = pieces[..] else { return self.by_words(&pieces, holds, found) };
         self.common(only, Part::Only).for_each(|list| self.add(list, found));
-        let rest = self.rest(only);
+        let rest = self.rest(only, Part::Only);
         if only.len() <= 3 {
             rest.iter().for_each(|row| found.insert(row));
         } else {
@@ -106,7 +106,7 @@ impl<'a> Index<'a> {
     fn by_words(&self, pieces: &[&[u8]], holds: impl Fn(u32) -> bool, found: &mut Bits) {
         let part = |ix: usize| Part::of(ix, pieces.len());
         let lists = |ix: usize| self.common(pieces[ix], part(ix));
-        let at_most = |ix: usize| lists(ix).map(|list| u64::from(list.count)).sum::<u64>() + self.rest_at_most(pieces[ix]);
+        let at_most = |ix: usize| lists(ix).map(|list| u64::from(list.count)).sum::<u64>() + self.rest_at_most(pieces[ix], part(ix));
         let mut by_number: Vec<(u64, usize)> = (0..pieces.len()).map(|ix| (at_most(ix), ix)).collect();
         by_number.sort_unstable();
         let mut candidates = Bits::new(self.rows);
@@ -115,7 +115,7 @@ impl<'a> Index<'a> {
             if u64::from(candidates.count()) * LOOK <= at_most {
                 break;
             }
-            let mut of_piece = self.rest(pieces[ix]);
+            let mut of_piece = self.rest(pieces[ix], part(ix));
             lists(ix).for_each(|list| self.add(list, &mut of_piece));
             candidates.intersect(&of_piece);
         }
@@ -146,11 +146,11 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// The rows with other words that may hold a piece; of a piece of no more than three bytes, those that do.
-    fn rest(&self, piece: &[u8]) -> Bits {
+    /// The rows with other words that may hold a piece; where that is a whole needle of no more than three bytes, those that do.
+    fn rest(&self, piece: &[u8], part: Part) -> Bits {
         let mut rows = Bits::new(self.rows);
         if piece.len() < 3 {
-            self.with_gram_of(piece).for_each(|list| self.add(list, &mut rows));
+            self.of_short(piece, part).for_each(|list| self.add(list, &mut rows));
             return rows;
         }
         let Some(mut lists) = grams(piece).map(|gram| self.gram(gram)).collect::<Option<Vec<List>>>() else { return rows };
@@ -169,18 +169,26 @@ impl<'a> Index<'a> {
     }
 
     /// No less than how many rows [`Index::rest`] has.
-    fn rest_at_most(&self, piece: &[u8]) -> u64 {
+    fn rest_at_most(&self, piece: &[u8], part: Part) -> u64 {
         let count = |list: List| u64::from(list.count);
         if piece.len() < 3 {
-            return self.with_gram_of(piece).map(count).sum();
+            return self.of_short(piece, part).map(count).sum();
         }
         grams(piece).map(|gram| self.gram(gram).map_or(0, count)).min().unwrap_or(0)
+    }
+
+    /// The lists for a piece of one or two bytes: of the words that begin as it does, where it begins one; else of the grams that hold it.
+    fn of_short(&self, piece: &[u8], part: Part) -> impl Iterator<Item = List> {
+        let begins = matches!(part, Part::Middle | Part::Last);
+        let lists = begins.then(|| self.gram(beginning(piece))).into_iter().flatten();
+        lists.chain((!begins).then(|| self.with_gram_of(piece)).into_iter().flatten())
     }
 
     /// The lists of the grams that hold one or two bytes.
     fn with_gram_of(&self, piece: &[u8]) -> impl Iterator<Item = List> {
         let of_piece = move |entry: &&[u8]| is_within(piece, &entry[..GRAM]);
-        self.grams.chunks_exact(self.entry(GRAM)).filter(of_piece).map(|entry| self.list_of(entry, GRAM))
+        let is_gram = |entry: &&[u8]| entry.first() != Some(&NONE);
+        self.grams.chunks_exact(self.entry(GRAM)).take_while(is_gram).filter(of_piece).map(|entry| self.list_of(entry, GRAM))
     }
 
     fn gram(&self, gram: Gram) -> Option<List> {

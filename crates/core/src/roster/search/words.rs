@@ -41,6 +41,11 @@ pub(super) fn grams(word: &[u8]) -> impl Iterator<Item = Gram> {
     short.into_iter().chain(word.windows(3).map(|gram| [gram[0], gram[1], gram[2]]))
 }
 
+/// What stands for how a word begins, beside its grams, and sorts behind them: the first byte alone, as a text may end with it.
+pub(super) fn beginning(word: &[u8]) -> Gram {
+    [NONE, word.first().copied().unwrap_or(NONE), NONE]
+}
+
 /// Whether a text is within another.
 pub(super) fn is_within(part: &[u8], text: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
@@ -68,6 +73,7 @@ mod tests {
         assert_eq!(of("abcd"), [*b"abc", *b"bcd"]);
         assert_eq!(of("ab"), [[b'a', b'b', NONE]]);
         assert_eq!(of("a"), [[b'a', NONE, NONE]]);
+        assert_eq!(beginning(b"abcd"), [NONE, b'a', NONE]);
     }
 
     #[test]
