@@ -69,6 +69,12 @@ impl<T: Item<K>, K: Ord + Copy> Ranked<T, K> {
                 }
             }
         }
+        if self.blocks[at].items.len() >= BLOCK && at == 0 && self.blocks[0].items.first().is_some_and(|first| key < key_of(*first)) {
+            // Before the first item, likewise.
+            self.blocks.insert(0, Block { last: key, items: vec![item] });
+            self.before.iter_mut().for_each(|before| *before += 1);
+            return self.before.insert(0, 0);
+        }
         if self.blocks[at].items.len() >= BLOCK {
             let rest = self.blocks[at].items.split_off(BLOCK / 2);
             let Block { last, items } = &mut self.blocks[at];
@@ -79,7 +85,9 @@ impl<T: Item<K>, K: Ord + Copy> Ranked<T, K> {
             at += usize::from(self.blocks[at].last < key);
         }
         let Block { last, items } = &mut self.blocks[at];
-        if let Err(place) = place(items, &key, &key_of) {
+        // Behind the last item no other is looked at.
+        let place = if *last < key { Err(items.len()) } else { place(items, &key, &key_of) };
+        if let Err(place) = place {
             if items.capacity() == items.len() {
                 items.reserve_exact(items.len() / 8 + 4);
             }
@@ -195,7 +203,7 @@ mod tests {
     proptest! {
         #[test]
         fn is_a_sorted_set(start in 0u32..2000, steps in prop::collection::vec((any::<bool>(), 0u32..3000), 0..600), later in 0u32..1500) {
-            let mut model: BTreeSet<u32> = (0..start).collect();
+            let mut model: BTreeSet<u32> = (300..300 + start).collect();
             let key = |item: u32| u32::MAX - item;
             let mut ranked = Ranked::from_sorted(&model.iter().map(|n| key(*n)).collect::<Vec<_>>(), key);
             for (insert, n) in steps.into_iter().chain((0..later).map(|n| (true, 2500 + n))) {
