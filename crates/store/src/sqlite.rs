@@ -7,11 +7,14 @@ mod checkpoints;
 mod fresh;
 mod known;
 mod mark;
+mod merge;
+mod moving;
 mod open;
 mod read;
 mod reader;
 mod readers;
 mod recent;
+mod runs;
 mod schema;
 mod sessions;
 mod settle;
@@ -35,12 +38,14 @@ use crate::transfer::gate;
 use async_trait::async_trait;
 use bytes::Bytes;
 use checkpoints::{Checkpoints, Pages};
-use fresh::{Fresh, Moving};
+use fresh::Fresh;
 use known::{AppNo, Known};
+use moving::Moving;
 use open::Folder;
 use readers::Readers;
 use rollbook_core::id::{App, Stream};
 use rollbook_core::time::Timestamp;
+use runs::Sizes;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error};
 use std::collections::HashMap;
@@ -48,7 +53,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use txn::{Txn, Upkeep};
+use txn::Txn;
 use uuid::Uuid;
 use writer::Writer;
 
@@ -85,11 +90,12 @@ impl SqliteStore {
 
     fn start(folder: Folder, mut conn: Connection, clock: Clock, tuning: Tuning) -> Result<Self, OpenError> {
         let failed = |error| OpenError::database(folder.ledger(), &error);
-        let known = Arc::new(Known::new(apps(&conn).map_err(failed)?, Fresh::open(&mut conn, tuning.fresh).map_err(failed)?));
+        let fresh = Fresh::open(&mut conn, tuning.fresh, tuning.runs).map_err(failed)?;
+        let known = Arc::new(Known::new(apps(&conn).map_err(failed)?, fresh));
         let readers = Readers::new(folder.ledger().into(), most_readers());
         let checkpoints = Checkpoints::start(&mut conn, folder.ledger(), tuning.log).map_err(failed)?;
-        let upkeep = Upkeep { moving: Moving::default(), many: tuning.fresh };
-        let writer = Writer::start(conn, checkpoints, Arc::clone(&known), Arc::clone(&clock), upkeep)
+        let moving = Moving::new(tuning.fresh, tuning.runs);
+        let writer = Writer::start(conn, checkpoints, Arc::clone(&known), Arc::clone(&clock), moving)
             .map_err(|error| OpenError::thread(folder.ledger(), &error))?;
         Ok(Self { writer, readers, known, clock, folder })
     }
@@ -109,12 +115,13 @@ impl SqliteStore {
 #[derive(Clone, Copy)]
 struct Tuning {
     log: Pages,
-    /// How many look-ups wait before they move into their table.
+    /// How many look-ups wait before they become a run.
     fresh: usize,
+    runs: Sizes,
 }
 
 impl Tuning {
-    const USUAL: Self = Self { log: Pages::USUAL, fresh: fresh::MANY };
+    const USUAL: Self = Self { log: Pages::USUAL, fresh: fresh::MANY, runs: Sizes::USUAL };
 }
 
 impl SqliteStore {

@@ -42,7 +42,7 @@ fn insert(txn: &mut Txn<'_>, app: AppNo, entry: &Entry) -> Result<(), Error> {
     txn.advance(app, *stream, seq);
     txn.add_batch(app, Batch { stream: *stream, seq, batch: batch.clone(), received_at: txn.now() });
     let mut add = txn.prepare("INSERT OR IGNORE INTO links (app, kind, from_id, to_kind, to_id) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    let (waiting, at_once): (Vec<Link>, Vec<Link>) = links.iter().partition(|link| fresh::waits(link));
+    let (waiting, at_once): (Vec<Link>, Vec<Link>) = links.iter().partition(|link| fresh::waits(link.kind));
     let mut parents = BTreeSet::new();
     for link in at_once {
         let added = add.execute((app, link.kind as u8, link.from.into_bytes(), kind(link.to), link.to.id.into_bytes()))? > 0;

@@ -1,137 +1,129 @@
-//! Look-ups that are not in their table yet.
+//! Look-ups that are in no run yet.
 //!
-//! The id of a peer or of a session is a digest, so that each look-up from one lands at a random place of a tree that may be large: a page to
-//! change, to log and to copy for 50 bytes. So a commit writes them one after the other into the table `fresh`, and all of these are in memory.
-//! Once there are many they move into their table in its order, a few with each commit, many of them to a page.
+//! A commit writes those of peers and of sessions one after the other into the table `fresh`, and all of these are in memory. Once there are many
+//! they become a run, a part with each commit (`moving`).
 
 use super::known::AppNo;
+use super::runs::{self, Cutter, Sizes};
 use super::txn::Txn;
 use super::values::{kind, stream, uuid};
 use crate::contract::{Link, LinkKind, StoreError};
 use rollbook_core::id::Stream;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Error, Row, Statement};
-use std::collections::BTreeSet;
-use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use rusqlite::{Connection, Error, Row};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
-/// How many there are before they move: some 5 MB of memory.
+/// How many there are before they become a run: some 3 MB of memory, and half as many again come while they do.
 pub(super) const MANY: usize = 1 << 16;
-/// For each that a commit adds it moves so many, so that there are never half as many again.
-const MOVED_FOR_ONE: usize = 2;
-/// How many rows of the table a commit drops, once all that they have has moved.
-const DROPPED: usize = 512;
 
 /// A look-up of an app.
-type Of = (AppNo, Link);
+pub(super) type Of = (AppNo, Link);
 
-/// Whether a look-up waits here at first. Those of sources and of breakouts are few, and appends themselves look for them.
-pub(super) fn waits(link: &Link) -> bool {
-    matches!(link.kind, LinkKind::Peer | LinkKind::Derived)
+/// Whether look-ups of a kind wait here at first. Those of sources and of breakouts are few, and appends themselves look for them.
+pub(super) fn waits(kind: LinkKind) -> bool {
+    matches!(kind, LinkKind::Peer | LinkKind::Derived)
 }
 
-/// All that are committed and have not moved.
+/// All that are committed and in no whole run.
 #[derive(Default)]
-pub(super) struct Fresh(Mutex<BTreeSet<Of>>);
+pub(super) struct Fresh(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// What becomes a run, in its order, each once.
+    leaving: Arc<Vec<Of>>,
+    /// What came since, each part in order, and each at least twice as long as the next: there are few to look in, and one that is added is
+    /// put in order again only as often as the length doubles.
+    parts: Vec<Vec<Of>>,
+}
 
 impl Fresh {
-    /// Those that the database has. Where there are more than a move that is under way leaves, all of them move: else a process that always
-    /// ends before its move is done would let them pile up.
-    pub(super) fn open(conn: &mut Connection, many: usize) -> rusqlite::Result<Self> {
-        let all = of_all(conn)?;
-        if all.len() <= many + many / MOVED_FOR_ONE {
-            return Ok(Self(Mutex::new(all)));
-        }
+    /// Those that the database has. Where there are more than a move that is under way leaves, all of them become a run: else a process that
+    /// always ends before its move is done would let them pile up. A run that such a process left half written is not whole, and goes: all that
+    /// it has is still here.
+    pub(super) fn open(conn: &mut Connection, many: usize, sizes: Sizes) -> rusqlite::Result<Self> {
+        let all = in_order(of_all(conn)?);
         let txn = conn.transaction()?;
-        add_to_table(&mut *txn.prepare_cached(ADD)?, &all)?;
-        txn.execute("DELETE FROM fresh", [])?;
+        let unfinished = "SELECT number FROM runs WHERE level = 0 AND whole = 0";
+        txn.execute(&format!("DELETE FROM chunks WHERE run IN ({unfinished})"), [])?;
+        txn.execute("DELETE FROM runs WHERE level = 0 AND whole = 0", [])?;
+        let too_many = all.len() > many + many / 2;
+        if too_many {
+            let run = runs::begin(&txn, 0)?;
+            let mut cutter = Cutter::new(&txn, run, sizes)?;
+            all.iter().try_for_each(|link| cutter.push(&runs::place(link)))?;
+            cutter.cut()?;
+            drop(cutter);
+            runs::end(&txn, run)?;
+            txn.execute("DELETE FROM fresh", [])?;
+        }
         txn.commit()?;
-        Ok(Self::default())
+        let parts = if too_many { Vec::new() } else { vec![all] };
+        Ok(Self(Mutex::new(State { parts, ..State::default() })))
     }
 
     /// Adds what was committed.
-    pub(super) fn publish(&self, links: Vec<Of>) {
-        if !links.is_empty() {
-            self.lock().extend(links);
+    pub(super) fn publish(&self, mut links: Vec<Of>) {
+        if links.is_empty() {
+            return;
+        }
+        links.sort();
+        let State { parts, .. } = &mut *self.lock();
+        parts.push(links);
+        while let [.., longer, last] = &mut parts[..]
+            && longer.len() < last.len() * 2
+        {
+            longer.append(last);
+            // Two runs in order: a merge.
+            longer.sort();
+            parts.pop();
         }
     }
 
-    /// The streams that an id leads to by those that are here. What moves is in its table before it is gone from here: so this comes first.
-    pub(super) fn linked(&self, app: AppNo, kind: LinkKind, from: Uuid) -> Vec<Stream> {
-        let links = self.lock();
-        let start = Link { kind, from, to: Stream::session(Uuid::nil()) };
-        let found = links.range((app, start)..).take_while(|(of, link)| (*of, link.kind, link.from) == (app, kind, from));
-        found.map(|(_, link)| link.to).collect()
+    /// How many have come that do not leave, those that came more than once as often.
+    pub(super) fn staying(&self) -> usize {
+        self.lock().parts.iter().map(Vec::len).sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<Of>> {
+    /// All leave that are here.
+    pub(super) fn leave(&self) {
+        let state = &mut *self.lock();
+        state.leaving = Arc::new(in_order(std::mem::take(&mut state.parts).concat()));
+    }
+
+    /// What leaves.
+    pub(super) fn leaving(&self) -> Arc<Vec<Of>> {
+        Arc::clone(&self.lock().leaving)
+    }
+
+    /// What left is in a run.
+    pub(super) fn left(&self) {
+        self.lock().leaving = Arc::default();
+    }
+
+    /// The streams that an id leads to by those that are here. What leaves is in its run before it is gone from here: so this comes first.
+    pub(super) fn linked(&self, app: AppNo, kind: LinkKind, from: Uuid) -> Vec<Stream> {
+        let mut found = Vec::new();
+        let state = self.lock();
+        for part in state.parts.iter().chain([&*state.leaving]) {
+            let start = part.partition_point(|(of, link)| (*of, link.kind, link.from) < (app, kind, from));
+            let of_id = part[start..].iter().take_while(|(of, link)| (*of, link.kind, link.from) == (app, kind, from));
+            found.extend(of_id.map(|(_, link)| link.to));
+        }
+        found
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How the look-ups move: all that there were when the move began, then the rows that had them go.
-#[derive(Clone, Copy, Default)]
-pub(super) enum Moving {
-    /// There are too few.
-    #[default]
-    Resting,
-    /// Those up to one have moved; rows up to a number have no others than those that were there at the beginning.
-    Going { upto: i64, after: Option<Of> },
-    /// The rows up to a number go.
-    Dropping { upto: i64 },
-}
-
-/// What one commit moved, to be noted once it is committed.
-pub(super) struct Moved {
-    links: Vec<Of>,
-    then: Moving,
-}
-
-impl Moved {
-    /// Notes it.
-    pub(super) fn publish(self, fresh: &Fresh, moving: &mut Moving) {
-        *moving = self.then;
-        let mut links = fresh.lock();
-        for link in &self.links {
-            links.remove(link);
-        }
-    }
-}
-
-impl Moving {
-    /// Nothing moves.
-    pub(super) fn still(self) -> Moved {
-        Moved { links: Vec::new(), then: self }
-    }
-
-    /// Does a part of the move within a transaction that adds so many.
-    pub(super) fn go_on(self, txn: &Txn<'_>, fresh: &Fresh, added: usize, many: usize) -> rusqlite::Result<Moved> {
-        match self {
-            Self::Resting if fresh.lock().len() < many => Ok(self.still()),
-            Self::Resting => {
-                let upto = txn.prepare("SELECT coalesce(max(number), 0) FROM fresh")?.query_row([], |row| row.get(0))?;
-                Ok(Self::Going { upto, after: None }.still())
-            }
-            Self::Going { upto, after } => {
-                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-                let links: Vec<Of> = fresh.lock().range((from, Bound::Unbounded)).take(added * MOVED_FOR_ONE).copied().collect();
-                add_to_table(&mut *txn.prepare(ADD)?, &links)?;
-                let then = match links.last() {
-                    Some(last) => Self::Going { upto, after: Some(*last) },
-                    None if added == 0 => self,
-                    None => Self::Dropping { upto },
-                };
-                Ok(Moved { links, then })
-            }
-            Self::Dropping { upto } => {
-                let sql = "DELETE FROM fresh WHERE number IN (SELECT number FROM fresh WHERE number <= ?1 LIMIT ?2)";
-                let dropped = txn.prepare(sql)?.execute((upto, DROPPED))?;
-                let then = if dropped < DROPPED { Self::Resting } else { self };
-                Ok(then.still())
-            }
-        }
-    }
+fn in_order(mut all: Vec<Of>) -> Vec<Of> {
+    // Parts of it are in order.
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// Writes look-ups: a row for those of one kind that lead to one stream.
@@ -146,17 +138,8 @@ pub(super) fn write(txn: &mut Txn<'_>, app: AppNo, links: &[Link]) -> rusqlite::
     Ok(())
 }
 
-const ADD: &str = "INSERT OR IGNORE INTO links (app, kind, from_id, to_kind, to_id) VALUES (?1, ?2, ?3, ?4, ?5)";
-
-fn add_to_table<'a>(add: &mut Statement<'_>, links: impl IntoIterator<Item = &'a Of>) -> rusqlite::Result<()> {
-    for (app, link) in links {
-        add.execute((app, link.kind as u8, link.from.into_bytes(), kind(link.to), link.to.id.into_bytes()))?;
-    }
-    Ok(())
-}
-
 /// All look-ups that wait, of every app.
-fn of_all(conn: &Connection) -> rusqlite::Result<BTreeSet<Of>> {
+fn of_all(conn: &Connection) -> rusqlite::Result<Vec<Of>> {
     let mut query = conn.prepare("SELECT app, kind, to_kind, to_id, ids FROM fresh")?;
     let mut rows = query.query([])?;
     let mut all = Vec::new();
@@ -164,7 +147,7 @@ fn of_all(conn: &Connection) -> rusqlite::Result<BTreeSet<Of>> {
         let app = row.get(0)?;
         all.extend(of_row(row, 1)?.into_iter().map(|link| (app, link)));
     }
-    Ok(all.into_iter().collect())
+    Ok(all)
 }
 
 /// The app's look-ups in the table, of all kinds or of one.

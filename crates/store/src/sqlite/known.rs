@@ -24,7 +24,7 @@ pub(super) struct Changes {
     pub(super) heads: HashMap<(AppNo, Stream), Seq>,
     /// Ids that lead to more streams as parents, with to how many.
     pub(super) children: HashMap<(AppNo, Uuid), u64>,
-    /// Look-ups that wait to move into their table.
+    /// Look-ups that are in no run yet.
     pub(super) fresh: Vec<(AppNo, Link)>,
     /// What was appended.
     pub(super) batches: Vec<(AppNo, Batch)>,

@@ -1,6 +1,7 @@
 //! What readers ask the journal, the look-ups and the kept deliveries.
 
 use super::known::AppNo;
+use super::runs;
 use super::txn::{head, many_children};
 use super::values::{kind, stream, time};
 use crate::contract::{Batch, KEPT_OVERHEAD, Kept, LinkKind, Seq, StoreError};
@@ -66,12 +67,14 @@ fn batches(conn: &Connection, app: AppNo, stream: Stream, after: Seq) -> Result<
     rows.collect()
 }
 
-/// The streams that an id leads to, by the table and by what waits to move there.
+/// The streams that an id leads to, by the runs, by the table, and by what is in neither yet.
 pub(super) fn linked(conn: &Connection, app: AppNo, link: LinkKind, from: Uuid, fresh: Vec<Stream>) -> Result<Vec<Stream>, Error> {
     let sql = "SELECT to_kind, to_id FROM links WHERE app = ?1 AND kind = ?2 AND from_id = ?3";
     let mut query = conn.prepare_cached(sql)?;
-    let moved = query.query_map((app, link as u8, from.into_bytes()), |row| stream(row, 0))?;
-    let all: BTreeSet<Stream> = moved.chain(fresh.into_iter().map(Ok)).collect::<Result<_, Error>>()?;
+    let in_table = query.query_map((app, link as u8, from.into_bytes()), |row| stream(row, 0))?;
+    let mut all: BTreeSet<Stream> = in_table.collect::<Result<_, Error>>()?;
+    all.extend(runs::linked(conn, app, link, from)?);
+    all.extend(fresh);
     Ok(all.into_iter().collect())
 }
 

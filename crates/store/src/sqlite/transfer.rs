@@ -6,7 +6,7 @@ use super::read;
 use super::reader::{SqliteReader, number};
 use super::txn::{Txn, head};
 use super::values::{kind, stream, time};
-use super::{SqliteStore, apps, fresh, mark};
+use super::{SqliteStore, apps, fresh, mark, runs};
 use crate::Clock;
 use crate::contract::{Batch, Kept, Link, Seq, Store, StoreError};
 use crate::digest::digest;
@@ -212,9 +212,10 @@ fn links(conn: &Connection, app: AppNo, after: Option<Link>, limit: usize) -> Re
     let (what, from, to_kind, to) =
         after.map_or((-1, Uuid::nil(), 0, Uuid::nil()), |link| (i64::from(link.kind as u8), link.from, kind(link.to), link.to.id));
     let mut query = conn.prepare_cached(sql)?;
-    let moved = query.query_map((app, what, from.into_bytes(), to_kind, to.into_bytes(), limit as i64), fresh::link)?;
-    let mut all: BTreeSet<Link> = moved.collect::<Result<_, Error>>()?;
+    let in_table = query.query_map((app, what, from.into_bytes(), to_kind, to.into_bytes(), limit as i64), fresh::link)?;
+    let mut all: BTreeSet<Link> = in_table.collect::<Result<_, Error>>()?;
     all.extend(fresh::of_app(conn, app, None)?.into_iter().filter(|link| after.is_none_or(|after| *link > after)));
+    runs::add_after(conn, app, after, limit, &mut all)?;
     Ok(all.into_iter().take(limit).collect())
 }
 

@@ -1,7 +1,7 @@
 //! One transaction of the writer: many jobs, each in a savepoint of its own where there is more than one, and one commit for all.
 
-use super::fresh::{Moved, Moving};
 use super::known::{AppNo, Changes, Known};
+use super::moving::{Moved, Moving};
 use super::values::kind;
 use super::writer::Job;
 use crate::contract::{Batch, Link, LinkKind, Seq, StoreError};
@@ -10,15 +10,6 @@ use rollbook_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use uuid::Uuid;
 
-/// What is done beside the jobs, some of it in each transaction.
-#[derive(Clone, Copy)]
-pub(super) struct Upkeep {
-    /// How far look-ups have moved.
-    pub(super) moving: Moving,
-    /// How many of them wait before they move.
-    pub(super) many: usize,
-}
-
 /// What a job works with.
 pub(super) struct Txn<'a> {
     conn: &'a Connection,
@@ -26,12 +17,12 @@ pub(super) struct Txn<'a> {
     now: Timestamp,
     done: Changes,
     staged: Changes,
-    upkeep: &'a mut Upkeep,
+    moving: &'a mut Moving,
 }
 
 impl<'a> Txn<'a> {
-    pub(super) fn new(conn: &'a Connection, known: &'a Known, now: Timestamp, upkeep: &'a mut Upkeep) -> Self {
-        Self { conn, known, now, done: Changes::default(), staged: Changes::default(), upkeep }
+    pub(super) fn new(conn: &'a Connection, known: &'a Known, now: Timestamp, moving: &'a mut Moving) -> Self {
+        Self { conn, known, now, done: Changes::default(), staged: Changes::default(), moving }
     }
 
     /// Runs all jobs, commits what those that succeeded did, and makes it known. Where it fails, nothing is changed, and no job may be
@@ -41,7 +32,7 @@ impl<'a> Txn<'a> {
         match result {
             Ok(moved) => {
                 self.known.publish(self.done);
-                moved.publish(&self.known.fresh, &mut self.upkeep.moving);
+                moved.publish(&self.known.fresh, self.moving);
                 Ok(())
             }
             Err(error) => {
@@ -60,7 +51,7 @@ impl<'a> Txn<'a> {
             // What it wrote is all that was written: a savepoint would keep a copy of each page for nothing.
             if !self.run_one(job)? {
                 self.execute("ROLLBACK")?;
-                return Ok(self.upkeep.moving.still());
+                return Ok(self.moving.still());
             }
         } else {
             for job in jobs {
@@ -71,8 +62,7 @@ impl<'a> Txn<'a> {
                 self.execute("RELEASE job")?;
             }
         }
-        let Upkeep { moving, many } = *self.upkeep;
-        let moved = moving.go_on(self, &self.known.fresh, self.done.fresh.len(), many)?;
+        let moved = self.moving.go_on(self.conn, &self.known.fresh, self.done.fresh.len())?;
         self.execute("COMMIT")?;
         Ok(moved)
     }

@@ -2,7 +2,8 @@
 
 use super::checkpoints::Checkpoints;
 use super::known::Known;
-use super::txn::{Txn, Upkeep};
+use super::moving::Moving;
+use super::txn::Txn;
 use crate::Clock;
 use crate::contract::StoreError;
 use rusqlite::Connection;
@@ -74,10 +75,10 @@ impl Writer {
         checkpoints: Checkpoints,
         known: Arc<Known>,
         clock: Clock,
-        upkeep: Upkeep,
+        moving: Moving,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(MOST_JOBS);
-        let work = move || write_all(&conn, checkpoints, &known, &clock, upkeep, queue);
+        let work = move || write_all(&conn, checkpoints, &known, &clock, moving, queue);
         let thread = std::thread::Builder::new().name("rollbook-writer".into()).spawn(work)?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -110,12 +111,12 @@ fn write_all(
     mut checkpoints: Checkpoints,
     known: &Known,
     clock: &Clock,
-    mut upkeep: Upkeep,
+    mut moving: Moving,
     mut queue: mpsc::Receiver<Box<dyn Job>>,
 ) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = gather(first, &mut queue);
-        let result = Txn::new(conn, known, clock(), &mut upkeep).run(&mut group);
+        let result = Txn::new(conn, known, clock(), &mut moving).run(&mut group);
         if let Err(error) = &result {
             tracing::warn!(jobs = group.len(), %error, "a commit failed; none of its jobs is acknowledged");
         }

@@ -112,6 +112,36 @@ async fn a_ledger_of_the_first_version_is_read_and_goes_on() {
     }
 }
 
+#[tokio::test]
+async fn a_ledger_of_the_second_version_is_read_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = Connection::open(folder.path().join("ledger.db")).unwrap();
+    conn.execute_batch(include_str!("../migrations/0001.sql")).unwrap();
+    conn.execute_batch(include_str!("../migrations/0002.sql")).unwrap();
+    let peer = |n: u128| uuid::Uuid::from_u128(n);
+    let to = session(1).id.into_bytes();
+    conn.execute("INSERT INTO apps VALUES (1, 'acme', 'school')", []).unwrap();
+    conn.execute("INSERT INTO journal VALUES (1, 0, ?1, 1, 7, x'01')", [to]).unwrap();
+    conn.execute("INSERT INTO links VALUES (1, 2, ?1, 0, ?2), (1, 2, ?3, 0, ?2)", (peer(1).as_bytes(), to, peer(2).as_bytes())).unwrap();
+    // The move of the second was under way.
+    let waiting = [peer(2), peer(3)].map(|id| id.into_bytes()).concat();
+    conn.execute("INSERT INTO fresh VALUES (9, 1, 2, 0, ?1, ?2)", (to, waiting)).unwrap();
+    conn.pragma_update(None, "user_version", 2).unwrap();
+    drop(conn);
+    let reader = crate::sqlite::SqliteReader::open(folder.path(), HandClock::default().clock()).unwrap();
+    for n in 1..4 {
+        assert_eq!(reader.linked(&app(), LinkKind::Peer, peer(n)).await.unwrap(), [session(1)], "{n}, before the step");
+    }
+    let store = store_in(folder.path());
+    for all in [&store as &dyn Store, &reader] {
+        for n in 1..4 {
+            assert_eq!(all.linked(&app(), LinkKind::Peer, peer(n)).await.unwrap(), [session(1)], "{n}");
+        }
+    }
+    append(&store, [entry(session(1), 1, "x")]).await.unwrap();
+    assert_eq!(store.since(&app(), &[(session(1), 0)]).await.unwrap().batches.len(), 2);
+}
+
 #[test]
 fn what_is_no_ledger_is_refused() {
     let folder = tempfile::tempdir().unwrap();
