@@ -5,6 +5,7 @@ mod disk;
 mod folder;
 mod fresh;
 mod group;
+mod random;
 mod recent;
 
 use super::open::{self, Folder};

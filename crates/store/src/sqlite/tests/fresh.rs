@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Look-ups move as soon as there are a few, runs are merged as soon as there are some, and all of that in small steps.
-const HASTY: Tuning = Tuning { fresh: 5, runs: Sizes { chunk: 3, merged: 3, step: 4 }, ..Tuning::USUAL };
+pub(super) const HASTY: Tuning = Tuning { fresh: 5, runs: Sizes { chunk: 3, merged: 3, step: 4 }, ..Tuning::USUAL };
 
 fn hasty(folder: &Path) -> SqliteStore {
     tuned(folder, HASTY)
@@ -25,7 +25,7 @@ fn links_of(n: u128, to: u128) -> Vec<Link> {
 }
 
 /// Every id leads to just the streams that it should: for the store, for a reader beside it, and for a move.
-async fn all_is_found(store: &SqliteStore, folder: &Path, expected: &BTreeSet<Link>) {
+pub(super) async fn all_is_found(store: &SqliteStore, folder: &Path, expected: &BTreeSet<Link>) {
     let reader = SqliteReader::open(folder, HandClock::default().clock()).unwrap();
     for Link { kind, from, .. } in expected {
         let of_id = expected.iter().filter(|link| (link.kind, link.from) == (*kind, *from)).map(|link| link.to);
@@ -78,7 +78,7 @@ async fn whoever_opens_what_any_commit_left_finds_all_that_was_committed() {
     let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = hasty(folder.path());
     let (mut expected, mut stages) = (BTreeSet::new(), BTreeSet::new());
-    for n in 0..60u128 {
+    for n in 0..50u128 {
         let links = links_of(n, n % 7);
         expected.extend(links.iter().copied());
         let seq = head(&store, session(n % 7)).await.unwrap();
