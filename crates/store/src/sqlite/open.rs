@@ -2,6 +2,7 @@
 
 use super::schema;
 use crate::transfer::Mark;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -172,6 +173,8 @@ fn connect(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // Someone may be copying the database with SQLite's own shell; that takes a lock for moments.
     conn.busy_timeout(Duration::from_secs(10))?;
     conn.set_prepared_statement_cache_capacity(64);
+    // Else statements whose plan might depend on what is bound to them are prepared again each time that something is.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Sorting in memory keeps reads working when the disk is full. No mmap: with it a failing disk kills the process instead of one read.
     conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;")?;
     Ok(conn)
