@@ -175,8 +175,8 @@ fn pages(what: &str, people: usize, mut page: impl FnMut(&Query) -> usize) {
     }
 }
 
-/// A search that finds everyone, one that finds some, and one that finds nobody: what the first look takes, and how long of this it keeps others from the
-/// session at a time; then pages.
+/// A search that finds everyone, one that finds some, and one that finds nobody: what the first look takes, and how long of this it keeps
+/// others from the session at a time; then pages.
 fn searches(session: &mut Session, people: usize, now: Timestamp) {
     for needle in ["student", "number 77", "nobody"] {
         let search = Search::new(needle);

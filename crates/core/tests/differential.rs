@@ -71,7 +71,8 @@ proptest! {
         agree(&history, &history.events, &ours, now)?;
     }
 
-    /// What searches found in a session that goes on is right whoever comes, goes or is renamed: also while they look at the others, and more of them than are kept.
+    /// What searches found in a session that goes on is right whoever comes, goes or is renamed: also while they look at the others, and
+    /// more of them than are kept.
     #[test]
     fn live_searches_agree(
         history in any_history(40),

@@ -9,8 +9,8 @@
 //!            its public id, or where that is longer what it is derived from: the source's own id, without what it shares with the one before
 //! ```
 //!
-//! Most rows have events that differ in no more than their ids. So what they have in common is kept once: a row has the number of it, or 0, its length and
-//! itself.
+//! Most rows have events that differ in no more than their ids. So what they have in common is kept once: a row has the number of it, or 0,
+//! its length and itself.
 //!
 //! ```text
 //! shape      how many; of each a byte of flags, and what they say is there:

@@ -39,9 +39,9 @@ impl LiveRosters {
         self.by_session.retain(|session, roster| roster.part(facts, reading, *session).map(|part| roster.put_in(part, &stale)).is_some());
     }
 
-    /// How many rows a session's list has, how many lie before the page, and the page's, as peers in order. None where nobody is in.
-    /// The session's roster is made on the first call. A page costs the same wherever it lies; one of a search first looks at the peers that the search
-    /// has not looked at (see [`LiveRosters::look`]).
+    /// How many rows a session's list has, how many lie before the page, and the page's, as peers in order. None where nobody is in. The
+    /// session's roster is made on the first call. A page costs the same wherever it lies; one of a search first looks at the peers that
+    /// the search has not looked at (see [`LiveRosters::look`]).
     pub fn page(&mut self, part: Part<'_>, query: &Query, now: Timestamp) -> Option<(u32, u32, Vec<PeerIx>)> {
         let LiveRoster { all, searches, .. } = self.going_on(part)?;
         let listed = match &query.search {
@@ -62,8 +62,8 @@ impl LiveRosters {
         roster.map_or(part.facts.peers.len(), |roster| roster.searches.left(part, search))
     }
 
-    /// Lets a search look at so many more peers. What it found is kept up to date as the roster is, also between two calls; a few searches of a session are
-    /// kept, those that looked last. Returns how many are left; none where nobody is in.
+    /// Lets a search look at so many more peers. What it found is kept up to date as the roster is, also between two calls; a few searches
+    /// of a session are kept, those that looked last. Returns how many are left; none where nobody is in.
     pub fn look(&mut self, part: Part<'_>, search: &Search, most: usize) -> Option<usize> {
         let LiveRoster { all, searches, .. } = self.going_on(part)?;
         searches.look(part, search, most, all.len());

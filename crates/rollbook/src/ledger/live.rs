@@ -15,7 +15,8 @@ use uuid::Uuid;
 const READ_AT_ONCE: usize = 1_000;
 /// How many peers a search looks at before it lets others work with the fold: some tenths of a millisecond.
 const SLICE: usize = SEARCHED_AT_ONCE as usize;
-/// How often a search looks at those whom it has not looked at in slices, before it looks at all that are left: between two times the fold may have been dropped.
+/// How often a search looks at those whom it has not looked at in slices, before it looks at all that are left: between two times the fold
+/// may have been dropped.
 const TIMES: usize = 3;
 
 /// A page of a live roster.
@@ -70,7 +71,7 @@ impl Found {
     async fn live_page(&self, asked: Asked, query: &Query) -> Result<Option<LivePage>, StoreError> {
         {
             let mut state = self.fold.lock();
-            if state.behind() < READ_AT_ONCE {
+            if state.is_ready(asked, query.search.as_ref()) {
                 return Ok(state.live_page(asked, query));
             }
         }
@@ -79,11 +80,10 @@ impl Found {
         reading.await.map_err(|e| StoreError::Damaged(format!("page not read: {e}")))
     }
 
-    /// Lets a search look at everyone whom it has not looked at; returns whether these were many, and someone is in. One search looks at a time: together they would take as
-    /// long, and hold more.
+    /// Lets a search look at everyone whom it has not looked at; returns whether these were many, and someone is in. One search looks at a
+    /// time: together they would take as long, and hold more.
     async fn look(&self, asked: Asked, search: &Search) -> Result<bool, StoreError> {
-        let is_short = |state: &mut State| state.behind() < READ_AT_ONCE && state.left(asked, search) <= SLICE;
-        if is_short(&mut self.fold.lock()) {
+        if self.fold.lock().is_ready(asked, Some(search)) {
             return Ok(false);
         }
         let turn = Arc::clone(self.fold.searching()).lock_owned().await;
@@ -117,6 +117,11 @@ impl State {
             let (total, offset, peers) = live.page(part, query, now)?;
             Some(LivePage { total, offset, rows: part.extract(&peers, query.details) })
         })?
+    }
+
+    /// Whether a page takes little time: few peers are to be read anew, and few to be looked at by a search.
+    fn is_ready(&mut self, asked: Asked, search: Option<&Search>) -> bool {
+        self.behind() < READ_AT_ONCE && search.is_none_or(|search| self.left(asked, search) <= SLICE)
     }
 
     /// How many peers a search has not looked at.

@@ -1,9 +1,9 @@
 //! Search in a roster: what it means, and how it is answered without a look at every row.
 //!
-//! A roster that is to stay comes with an index of its rows' texts: [`build`] writes it, [`index`] looks up in it. It holds whole
-//! lists of rows for the words that many names have (`words`), and for all other words lists of rows for each three bytes of them. A search of
-//! up to three bytes, or for part of a common word, is answered from lists alone; of what else the lists leave, rows are looked at. Custom ids and ids are
-//! found by how they begin, in their order. Without an index every row is looked at, with the same result.
+//! A roster that is to stay comes with an index of its rows' texts: [`build`] writes it, [`index`] looks up in it. It holds whole lists of
+//! rows for the words that many names have (`words`), and for all other words lists of rows for each three bytes of them. A search of up to
+//! three bytes, or for part of a common word, is answered from lists alone; of what else the lists leave, rows are looked at. Custom ids
+//! and ids are found by how they begin, in their order. Without an index every row is looked at, with the same result.
 
 mod bits;
 mod build;
