@@ -13,6 +13,34 @@ pub(crate) trait Item<K>: Copy {
     }
 }
 
+/// A peer, or whatever a number stands for, with another number that orders it; packed, as there is one for everybody.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Keyed {
+    high: i32,
+    low: u32,
+    pub(crate) of: u32,
+}
+
+impl Keyed {
+    pub(crate) fn new(key: i64, of: u32) -> Self {
+        Self { high: (key >> 32) as i32, low: key as u32, of }
+    }
+
+    pub(crate) fn key(self) -> i64 {
+        i64::from(self.high) << 32 | i64::from(self.low)
+    }
+}
+
+/// By the key, then by what it is of.
+impl Item<Self> for Keyed {}
+
+/// By the key, then by what is to be looked for elsewhere.
+impl<R> Item<(i64, R)> for Keyed {
+    fn compare(self, (key, _): &(i64, R)) -> Ordering {
+        self.key().cmp(key)
+    }
+}
+
 /// Items in ascending order of their keys, each once, reachable by their place.
 ///
 /// An item may be but a number that stands for its key: each call is told how to find the key of an item, which must not change while the

@@ -8,7 +8,7 @@ use super::record::RecordIx;
 use super::sitting::{StayAt, Timeline};
 use super::stay::Validity;
 use crate::event::Kind;
-use crate::ranked::{Item, Ranked};
+use crate::ranked::{Keyed, Ranked};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,43 +22,28 @@ pub(super) struct Attended {
     /// Of those of whom there is no more to say: the leave by slot that closed the stay.
     pub(super) by_slot: BTreeMap<PeerIx, RecordIx>,
     robots: BTreeSet<PeerIx>,
-    pub(super) deadlines: Ranked<Deadline>,
+    /// When each peer's attendance may change without an event, in microseconds since 1970.
+    pub(super) deadlines: Ranked<Keyed>,
     relied_on: Option<Timestamp>,
 }
 
-/// When a peer's attendance may change without an event; in the order of time, packed as there is one for everybody who is in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Deadline {
-    high: i32,
-    low: u32,
-    peer: PeerIx,
+fn at(deadline: Keyed) -> Timestamp {
+    Timestamp::from_micros(deadline.key())
 }
 
-impl Item<Self> for Deadline {}
-
-impl Deadline {
-    fn new(at: Timestamp, peer: PeerIx) -> Self {
-        Self { high: (at.micros() >> 32) as i32, low: at.micros() as u32, peer }
-    }
-
-    fn at(self) -> Timestamp {
-        Timestamp::from_micros(i64::from(self.high) << 32 | i64::from(self.low))
-    }
-}
-
-fn itself(deadline: Deadline) -> Deadline {
+fn itself(deadline: Keyed) -> Keyed {
     deadline
 }
 
 impl Attended {
     /// Those whose deadline passed.
     pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = PeerIx> {
-        self.deadlines.from(0).take_while(move |deadline| deadline.at() < now).map(|deadline| deadline.peer)
+        self.deadlines.from(0).take_while(move |deadline| at(*deadline) < now).map(|deadline| deadline.of)
     }
 
     pub(super) fn validity(&self) -> Validity {
         let always = Validity::default();
-        Validity { relied_on: self.relied_on.unwrap_or(always.relied_on), until: self.deadlines.get(0).map_or(always.until, Deadline::at) }
+        Validity { relied_on: self.relied_on.unwrap_or(always.relied_on), until: self.deadlines.get(0).map_or(always.until, at) }
     }
 
     pub(super) fn is_final(&self) -> bool {
@@ -134,11 +119,11 @@ impl Attended {
         from
     }
 
-    fn deadline(&self, peer: PeerIx) -> Option<Deadline> {
+    fn deadline(&self, peer: PeerIx) -> Option<Keyed> {
         let of_more = || self.more.get(&peer).map(|attendance| attendance.validity.until);
         let brief = self.briefs[peer as usize];
         let at = if brief.is_more() { of_more() } else { brief.deadline() };
-        at.filter(|at| at.micros() < i64::MAX).map(|at| Deadline::new(at, peer))
+        at.filter(|at| at.micros() < i64::MAX).map(|at| Keyed::new(at.micros(), peer))
     }
 
     /// Puts a peer's new attendance in place of its old one.

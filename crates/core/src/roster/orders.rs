@@ -3,18 +3,17 @@
 use super::page::{Order, Sort};
 use super::row::{Length, Part, length};
 use crate::fold::{Facts, PeerIx};
-use crate::ranked::{Item, Ranked};
+use crate::ranked::{Item, Keyed, Ranked};
 use crate::time::Timestamp;
-use std::cmp::Ordering;
 use uuid::Uuid;
 
 /// Some of a session's peers. They stand for their keys, which the reading has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
     joined: Ranked<Joined, (Timestamp, Uuid)>,
-    gone: Ranked<ByLength, (i64, Uuid)>,
+    gone: ByLength,
     /// Who has been in longest comes last, at any `now`.
-    present: Ranked<ByLength, (i64, Uuid)>,
+    present: ByLength,
 }
 
 /// A peer in the order of joining.
@@ -23,31 +22,16 @@ struct Joined(PeerIx);
 
 impl Item<(Timestamp, Uuid)> for Joined {}
 
-/// A peer in the order of its length, with what decides it: peers lie far from each other, and where a page begins is found by looking at many.
-/// Of those who are gone it is the length, of those who are in since when, negated; packed as there is one for everybody.
-#[derive(Clone, Copy, Debug)]
-struct ByLength {
-    high: i32,
-    low: u32,
-    peer: PeerIx,
+/// Peers in the order of their lengths, with what decides it: peers lie far from each other, and where a page begins is found by looking at many.
+/// Of those who are gone it is the length, of those who are in since when, negated.
+type ByLength = Ranked<Keyed, (i64, Uuid)>;
+
+fn gone(length: i64, peer: PeerIx) -> Keyed {
+    Keyed::new(length, peer)
 }
 
-impl ByLength {
-    fn gone(length: i64, peer: PeerIx) -> Self {
-        Self::new(length, peer)
-    }
-
-    fn present(since: Timestamp, peer: PeerIx) -> Self {
-        Self::new(since.micros().saturating_neg(), peer)
-    }
-
-    fn new(key: i64, peer: PeerIx) -> Self {
-        Self { high: (key >> 32) as i32, low: key as u32, peer }
-    }
-
-    fn key(self) -> i64 {
-        i64::from(self.high) << 32 | i64::from(self.low)
-    }
+fn present(since: Timestamp, peer: PeerIx) -> Keyed {
+    Keyed::new(since.micros().saturating_neg(), peer)
 }
 
 /// The length at `now` of someone who is in, by what decides the order.
@@ -55,18 +39,12 @@ fn present_at(now: Timestamp, key: i64) -> i64 {
     Length::In(Timestamp::from_micros(key.saturating_neg())).at(now)
 }
 
-impl Item<(i64, Uuid)> for ByLength {
-    fn compare(self, (key, _): &(i64, Uuid)) -> Ordering {
-        self.key().cmp(key)
-    }
-}
-
 fn joined_key(part: Part<'_>) -> impl Fn(Joined) -> (Timestamp, Uuid) {
     move |Joined(peer)| (part.joined_at(peer).unwrap_or_default(), part.facts.peer_id(peer))
 }
 
-fn length_key(facts: &Facts) -> impl Fn(ByLength) -> (i64, Uuid) {
-    move |placed| (placed.key(), facts.peer_id(placed.peer))
+fn length_key(facts: &Facts) -> impl Fn(Keyed) -> (i64, Uuid) {
+    move |placed| (placed.key(), facts.peer_id(placed.of))
 }
 
 impl Part<'_> {
@@ -79,20 +57,20 @@ impl Orders {
     /// Of all peers that the session lists.
     pub(super) fn of(part: Part<'_>) -> Self {
         let listed = part.reading.listed(part.facts, part.sitting);
-        let (mut gone, mut present) = (Vec::new(), Vec::new());
+        let (mut of_gone, mut of_present) = (Vec::new(), Vec::new());
         for peer in &listed {
             match part.length(*peer) {
-                Length::Gone(length) => gone.push(ByLength::gone(length, *peer)),
-                Length::In(since) => present.push(ByLength::present(since, *peer)),
+                Length::Gone(length) => of_gone.push(gone(length, *peer)),
+                Length::In(since) => of_present.push(present(since, *peer)),
             }
         }
         let mut joined: Vec<Joined> = listed.into_iter().map(Joined).collect();
         joined.sort_by_cached_key(|peer| joined_key(part)(*peer));
-        let sorted = |mut peers: Vec<ByLength>| {
+        let sorted = |mut peers: Vec<Keyed>| {
             peers.sort_unstable_by_key(|placed| length_key(part.facts)(*placed));
             Ranked::from_sorted(&peers, length_key(part.facts))
         };
-        let (gone, present) = (sorted(gone), sorted(present));
+        let (gone, present) = (sorted(of_gone), sorted(of_present));
         Self { joined: Ranked::from_sorted(&joined, joined_key(part)), gone, present }
     }
 
@@ -126,10 +104,10 @@ impl Orders {
     }
 
     /// The list by length that a peer belongs to, and what it is there.
-    fn place(&mut self, part: Part<'_>, peer: PeerIx) -> (&mut Ranked<ByLength, (i64, Uuid)>, ByLength) {
+    fn place(&mut self, part: Part<'_>, peer: PeerIx) -> (&mut ByLength, Keyed) {
         match part.length(peer) {
-            Length::Gone(length) => (&mut self.gone, ByLength::gone(length, peer)),
-            Length::In(since) => (&mut self.present, ByLength::present(since, peer)),
+            Length::Gone(length) => (&mut self.gone, gone(length, peer)),
+            Length::In(since) => (&mut self.present, present(since, peer)),
         }
     }
 
@@ -150,9 +128,9 @@ impl Orders {
     /// The rows of a range of the order by length: one binary search for where the two lists are cut, then a merge.
     fn by_length(&self, part: Part<'_>, start: usize, count: usize, now: Timestamp) -> Vec<PeerIx> {
         // Most lengths differ: only where they don't, ids are looked up.
-        let before = |gone: ByLength, present: ByLength| {
+        let before = |gone: Keyed, present: Keyed| {
             let by_length = gone.key().cmp(&present_at(now, present.key()));
-            by_length.then_with(|| part.facts.peer_id(gone.peer).cmp(&part.facts.peer_id(present.peer))).is_lt()
+            by_length.then_with(|| part.facts.peer_id(gone.of).cmp(&part.facts.peer_id(present.of))).is_lt()
         };
         let before_at = |gone: usize, present: usize| {
             self.differ(gone, present, now).unwrap_or_else(|| {
@@ -172,7 +150,7 @@ impl Orders {
             (Some(_), None) => gone.next(),
             _ => present.next(),
         };
-        std::iter::from_fn(next).take(count).map(|placed| placed.peer).collect()
+        std::iter::from_fn(next).take(count).map(|placed| placed.of).collect()
     }
 
     /// Whether who is at a place of those who are gone was in for less time than who is at a place of those who are in, or for more; where the
